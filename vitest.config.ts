@@ -1,0 +1,26 @@
+import { defaultClientConditions, defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+// Setting `conditions` replaces the defaults, so they are spelled out after ours.
+const source = '@fieldpost/source';
+
+// Files of these kinds need more than a plain Node process, so each has its own project.
+const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos}/**', '**/{node_modules,dist}/**'];
+
+export default defineConfig({
+  resolve: { conditions: [source, ...defaultClientConditions] },
+  ssr: { resolve: { conditions: [source, ...defaultServerConditions] } },
+  test: {
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.{ts,tsx}', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
+          exclude: notUnit,
+        },
+      },
+    ],
+  },
+});
