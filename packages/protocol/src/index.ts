@@ -1,0 +1,48 @@
+export { backoffDelayMs } from './backoff.ts';
+export { decodeDown, decodeUp, encodeDown, encodeUp, packFrames, unpackFrames } from './codec.ts';
+export { ENTRY_HEADER_BYTES, packEntries, unpackEntries } from './entries.ts';
+export { type Code, type CodeEntry, CodedError, CODES, isCode, ProtocolError } from './errors.ts';
+export type { Ack } from './frames/ack.ts';
+export type { CloseEpochs } from './frames/close-epochs.ts';
+export type { DownFrame } from './frames/down.ts';
+export type { ErrorFrame } from './frames/error.ts';
+export type { Fenced } from './frames/fenced.ts';
+export type { Hello } from './frames/hello.ts';
+export type { Push, Run } from './frames/push.ts';
+export type { StreamState } from './frames/stream-state.ts';
+export type { Token } from './frames/token.ts';
+export type { UpFrame } from './frames/up.ts';
+export type { Welcome } from './frames/welcome.ts';
+export {
+  bytesFromHex,
+  bytesFromUuid,
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  hexFromBytes,
+  isQueueName,
+  isUuid,
+  type MessageId,
+  messageIdFrom,
+  type Session,
+  type SessionNonce,
+  type StreamKey,
+  streamKeyText,
+  uuidFromBytes,
+} from './ids.ts';
+export { invariant, InvariantError, unreachable } from './invariant.ts';
+export { LIMITS } from './limits.ts';
+export {
+  decodeMessage,
+  decodeProperties,
+  DEFAULT_CONTENT_TYPE,
+  encodeMessage,
+  encodeProperties,
+  type Message,
+  type MessageParts,
+  type MessageProperties,
+  splitMessage,
+} from './message.ts';
+export { createRng, type Rng } from './rng.ts';
+export { type Duration, type Instant, instant, later, parseDuration } from './time.ts';
+export { FRAME_EVENT, FRAMES_MEDIA_TYPE, PROTOCOL_HISTORY, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './version.ts';

@@ -1,0 +1,14 @@
+/** A programmer's error: a state the code holds impossible. Never thrown for bad input. */
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError';
+}
+
+/** Throws {@link InvariantError} when `condition` is false. Stays on in production. */
+export function invariant(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new InvariantError(message);
+}
+
+/** The `default` of an exhaustive switch: the compiler refuses a call that could happen. */
+export function unreachable(value: never): never {
+  throw new InvariantError(`unreachable case: ${JSON.stringify(value)}`);
+}
