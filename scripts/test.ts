@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { steps, type Step } from './steps.ts';
+
+// Runs the steps one after another, all of them even when one fails, and closes with
+// `N passed, N failed` alone on the last line.
+//
+//   node scripts/test.ts               every step
+//   node scripts/test.ts verify        what needs neither browsers nor a running gateway
+//   node scripts/test.ts lint unit     the named steps
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Outcome extends Counts {
+  readonly name: string;
+  readonly seconds: number;
+}
+
+const repository = join(import.meta.dirname, '..');
+const reports = join(repository, '.reports');
+const stepMinutesMax = 30;
+
+const environment = {
+  ...process.env,
+  PATH: [join(repository, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+  DO_NOT_TRACK: '1',
+  TURBO_TELEMETRY_DISABLED: '1',
+};
+
+const chosen = choose(process.argv.slice(2));
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+
+const outcomes: Outcome[] = [];
+for (const step of chosen) outcomes.push(await run(step));
+close(outcomes);
+
+function choose(names: readonly string[]): readonly Step[] {
+  if (names.length === 0) return steps;
+  if (names.length === 1 && names[0] === 'verify') return steps.filter(({ part }) => part === 'verify');
+  const known = steps.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) {
+    console.error(`No step is called ${unknown.join(', ')}. Steps: ${known.join(', ')}; or: verify`);
+    process.exit(2);
+  }
+  return steps.filter(({ name }) => names.includes(name));
+}
+
+async function run(step: Step): Promise<Outcome> {
+  console.log(`\n=== ${step.name}: ${step.command}`);
+  const startedAt = performance.now();
+  const succeeded = await execute(step);
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { name: step.name, seconds, ...count(step, succeeded) };
+}
+
+async function execute(step: Step): Promise<boolean> {
+  const child = spawn(step.command, {
+    cwd: repository,
+    env: environment,
+    shell: true,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: stepMinutesMax * 60_000,
+    killSignal: 'SIGKILL',
+  });
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(`${step.name} could not start: ${error.message}`);
+      resolve(false);
+    });
+    child.on('exit', (code, signal) => {
+      if (signal !== null)
+        console.error(`${step.name} was ended by ${signal}; its limit is ${stepMinutesMax} min`);
+      resolve(code === 0);
+    });
+  });
+}
+
+function count(step: Step, succeeded: boolean): Counts {
+  if (step.report === undefined) return succeeded ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
+  const counts = readReport(join(repository, step.report));
+  if (counts.passed + counts.failed === 0)
+    console.error(`${step.name} ran no test, which counts as a failure`);
+  // A suite that does not load, or an error outside any test, fails the run without a failed test.
+  const failed = succeeded && counts.passed > 0 ? counts.failed : Math.max(counts.failed, 1);
+  return { passed: counts.passed, failed };
+}
+
+function readReport(path: string): Counts {
+  if (!existsSync(path)) return { passed: 0, failed: 0 };
+  const report = JSON.parse(readFileSync(path, 'utf8')) as { numPassedTests: number; numFailedTests: number };
+  return { passed: report.numPassedTests, failed: report.numFailedTests };
+}
+
+function close(results: readonly Outcome[]): void {
+  const width = Math.max(...results.map(({ name }) => name.length));
+  console.log('\n=== steps');
+  for (const { name, passed, failed, seconds } of results) {
+    const verdict = failed === 0 ? 'ok    ' : 'FAILED';
+    console.log(
+      `${verdict}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${passed} passed, ${failed} failed`,
+    );
+  }
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  const closingLine = `${passed} passed, ${failed} failed`;
+  writeFileSync(join(reports, 'closing-line'), `${closingLine}\n`);
+  console.log(`\n${closingLine}`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
