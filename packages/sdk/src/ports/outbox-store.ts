@@ -1,0 +1,183 @@
+import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } from '@fieldpost/protocol';
+
+/**
+ * Where a device keeps what it has to send: a log of segments, and small records about it. Several tabs use one store at
+ * once; each call is one transaction, so what a call reads and writes belongs together.
+ *
+ * What `save` and `settle` resolved with is on disk (strict durability) and survives power loss. A call that rejected
+ * wrote nothing, except with code `storage-failed` and `outcome: 'unknown'`, where it may have: repeat it with the same
+ * `write` and it is done once. A handle found dead is reopened and the call made once more before it rejects.
+ */
+export interface OutboxStore {
+  /** Opens or creates the database. Rejects with `storage-blocked`, `storage-failed`. */
+  open(request: OpenRequest): Promise<OpenedOutbox>;
+
+  /** Draws numbers and saves segments. `decide` runs inside the write transaction, on the epoch's tail as it is there. */
+  save(epoch: EpochId, decide: (tail: EpochTail | undefined) => SaveDecision): Promise<SavedSegments>;
+
+  /** What a draining tab starts from: streams, the last session, where the unsettled part of the log begins. */
+  readLog(): Promise<LogState>;
+
+  /** Segments after a log position, oldest first, up to `bytesMax` (but at least one, if there is one). */
+  loadSegments(request: { readonly after: number; readonly bytesMax: number }): Promise<readonly StoredSegment[]>;
+
+  /**
+   * Keys of every segment after a log position, oldest first, without reading bodies: for counting.
+   */
+  listSegments(request: { readonly after: number }): Promise<readonly SegmentKey[]>;
+
+  /**
+   * Writes what the gateway's answers say, in one transaction, if `holder` still holds the drain lease; otherwise
+   * writes nothing and resolves with false.
+   */
+  settle(holder: string, settlement: Settlement): Promise<boolean>;
+
+  /** Removes settled segments older or more than what is kept for `find` and for re-sending. Resolves with how many. */
+  trim(request: { readonly savedBefore: number; readonly keepBytes: number }): Promise<number>;
+
+  /** Takes, renews or (with `until` 0) gives up the lease to drain. Resolves with who holds it afterwards. */
+  lease(request: { readonly holder: string; readonly until: number; readonly now: number }): Promise<DrainLease | undefined>;
+
+  /** The message of an id that is still in the log or the dead-letter list, whatever its state. */
+  find(id: MessageId): Promise<FoundMessage | undefined>;
+
+  /** Messages set aside: refused, unreadable, in doubt. In the order of being set aside. */
+  listDeadLetters(): Promise<readonly DeadLetter[]>;
+
+  /** Forgets a dead letter. Resolves with whether it was there. */
+  discardDeadLetter(id: MessageId): Promise<boolean>;
+
+  /** Closes the handle after running transactions. Later calls reject with `closed`. */
+  close(): Promise<void>;
+}
+
+export interface OpenRequest {
+  /** The device id to write into a database that has none. */
+  readonly device: DeviceId;
+  /** The device id of the marker outside the database; undefined when there is no marker. */
+  readonly marker: DeviceId | undefined;
+}
+
+export interface OpenedOutbox {
+  readonly device: DeviceId;
+  /**
+   * `created`: a new database. `opened`: the one the marker speaks of, or one without a marker. `lost`: the marker speaks
+   * of a database that is gone or is another one; a new one was made when there was none.
+   */
+  readonly condition: 'created' | 'opened' | 'lost';
+}
+
+/** The numbers an epoch has used, as its last committed save left them. */
+export interface EpochTail {
+  readonly epoch: EpochId;
+  /** By lane text (`laneText`): the last number drawn. */
+  readonly lanes: Readonly<Record<string, number>>;
+  /** The latest writes, newest last: a repeated one is found here and not done again. */
+  readonly writes: readonly RecentWrite[];
+}
+
+export interface RecentWrite {
+  /** A UUID of one save. */
+  readonly write: string;
+  readonly segments: readonly SegmentKey[];
+}
+
+/** Queue and priority: messages of one lane keep their save order across epochs. */
+export interface Lane {
+  readonly queue: string;
+  readonly priority: number;
+}
+
+export type SaveDecision =
+  /** Write these, and the tail that goes with them. The store draws the log positions. */
+  | { readonly type: 'write'; readonly write: string; readonly segments: readonly NewSegment[] }
+  /** The same write was committed before: nothing to do. */
+  | { readonly type: 'found'; readonly segments: readonly SegmentKey[] }
+  /** Abort: the disk has gone back behind what this tab saw committed. */
+  | { readonly type: 'rolled-back' };
+
+/** Consecutive messages of one stream, packed as they travel. */
+export interface NewSegment {
+  readonly stream: StreamKey;
+  readonly first: number;
+  readonly count: number;
+  /** Length-prefixed messages. */
+  readonly messages: Uint8Array;
+  /** Unix milliseconds of the device. */
+  readonly savedAt: number;
+  /** Ids that the caller supplied: a second save of one of them resolves as `repeated`. */
+  readonly suppliedIds?: readonly MessageId[];
+}
+
+export interface SavedSegments {
+  readonly outcome: 'written' | 'found' | 'rolled-back';
+  readonly segments: readonly SegmentKey[];
+}
+
+/** What the key of a segment tells: enough to skip its numbers when its content cannot be read. */
+export interface SegmentKey {
+  /** The place in the log: save order over all tabs. */
+  readonly position: number;
+  readonly stream: StreamKey;
+  readonly first: number;
+  readonly count: number;
+}
+
+export interface StoredSegment extends SegmentKey {
+  readonly savedAt: number;
+  /** Undefined when the record is damaged: it failed to read, or its checksum differs. */
+  readonly messages: Uint8Array | undefined;
+}
+
+export interface LogState {
+  readonly streams: readonly StreamMark[];
+  /** Every segment at or before this position is settled. */
+  readonly settledUpTo: number;
+  readonly session: Session | undefined;
+  readonly generation: GenerationId | undefined;
+}
+
+/** How far the gateway's answers for a stream have been written down. */
+export interface StreamMark {
+  readonly stream: StreamKey;
+  readonly acknowledged: number;
+  readonly acknowledgedId: MessageId;
+}
+
+export interface Settlement {
+  readonly marks?: readonly StreamMark[];
+  readonly deadLetters?: readonly DeadLetter[];
+  readonly settledUpTo?: number;
+  readonly session?: Session;
+  readonly generation?: GenerationId;
+}
+
+export interface DrainLease {
+  readonly holder: string;
+  /** Unix milliseconds of the device. A clock that jumps can only make two tabs drain, never lose or double. */
+  readonly until: number;
+}
+
+/** A message that will not be delivered, kept with its bytes until the app decides. */
+export interface DeadLetter {
+  readonly id: MessageId;
+  readonly stream: StreamKey;
+  readonly number: number;
+  /** `refused` by the gateway; `unreadable` here; `in-doubt`: whether the gateway has it is not known. */
+  readonly state: 'refused' | 'unreadable' | 'in-doubt';
+  readonly code: string;
+  /** The message as it was saved; undefined when it is damaged. */
+  readonly message: Uint8Array | undefined;
+  readonly savedAt: number;
+  readonly setAsideAt: number;
+}
+
+export interface FoundMessage {
+  readonly stream: StreamKey;
+  readonly number: number;
+  readonly savedAt: number;
+  readonly message: Uint8Array | undefined;
+  /** Whether its number is at or below the stream's acknowledged one. */
+  readonly acknowledged: boolean;
+  readonly deadLetter: DeadLetter | undefined;
+}
