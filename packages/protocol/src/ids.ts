@@ -2,8 +2,12 @@ import { invariant } from './invariant.ts';
 
 /** Keeps ids of different kinds apart in the type system; no value has it. */
 export declare const brand: unique symbol;
+/** What only ids of one kind have. An interface, so that declaration files can name it. */
+export interface Brand<Name extends string> {
+  readonly [brand]: Name;
+}
 /** A text that only its own kind of id may be assigned to. */
-export type Branded<Name extends string> = string & { readonly [brand]: Name };
+export type Branded<Name extends string> = string & Brand<Name>;
 
 /** A message's UUIDv7 (RFC 9562) in its usual 36-character form, minted by the sender. */
 export type MessageId = Branded<'MessageId'>;

@@ -4,7 +4,8 @@ import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } f
  * Where queues, streams and devices live. One store is one truth: what `transact` resolved with is durable, survives
  * power loss, and was written whole or not at all.
  *
- * Calls made while a commit is under way share the next one. A `decide` that throws undoes its own call only.
+ * Calls made while a commit is under way share the next one; their `decide`s run in the order of the calls. A `decide`
+ * that throws undoes its own call only, and the call fails with what it threw.
  */
 export interface GatewayStore {
   /** Changed when the store has gone back in time. */

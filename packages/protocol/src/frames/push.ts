@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
-import { code, count, epochId, messageId, number, priority, queueName, session } from './fields.ts';
+import { code, count, deviceId, epochId, messageId, number, priority, queueName, session } from './fields.ts';
 
 /** Consecutive messages of one stream, as they were saved. */
 export const run = v.object({
@@ -27,6 +27,8 @@ export const run = v.object({
 export const push = v.object({
   type: v.literal('push'),
   session,
+  /** Whose session it is: over HTTP in a request without a hello, where nothing else says it. */
+  device: v.optional(deviceId),
   runs: v.pipe(v.array(run), v.minLength(1), v.maxLength(LIMITS.pushRuns)),
 });
 
