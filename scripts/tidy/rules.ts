@@ -19,9 +19,12 @@ const vagueNames = new Set(['util', 'utils', 'helper', 'helpers', 'common', 'mis
 const countedFiles = /\.(ts|tsx|css|html|sql|sh)$/;
 const machinePath = /(?<![\w.*)}\]-])\/(?:work|tmp|root|home|Users)\/[\w.]/;
 
-/** Folders of a package that a file in the given folder may not import from. */
+/**
+ * Folders of a package that a file in the given folder may not import from. Core and ports may name
+ * each other's types, because ports hold nothing else.
+ */
 const forbiddenFolders: Readonly<Record<string, readonly string[]>> = {
-  core: ['ports', 'adapters', 'shell', 'http', 'testing'],
+  core: ['adapters', 'shell', 'http', 'testing'],
   ports: ['adapters', 'shell', 'http', 'testing'],
   adapters: ['shell', 'testing'],
   shell: ['adapters', 'testing'],
@@ -29,6 +32,7 @@ const forbiddenFolders: Readonly<Record<string, readonly string[]>> = {
 
 export const rules: readonly Rule[] = [
   { name: 'core is synchronous', check: asyncInCore },
+  { name: 'ports hold types only', check: valueInPorts },
   { name: 'imports flow one way', check: importsAgainstTheFlow },
   { name: 'files stay short', check: longFile },
   { name: 'names say what is inside', check: vagueName },
@@ -51,6 +55,20 @@ function asyncInCore({ path, text }: SourceFile): string[] {
   };
   visit(source);
   return problems;
+}
+
+function valueInPorts({ path, text }: SourceFile): string[] {
+  if (!isSource(path) || isTest(path) || !/^packages\/[^/]+\/src\/ports\//.test(path)) return [];
+  const source = parse(path, text);
+  return source.statements
+    .filter((node) => !isTypeOnly(node))
+    .map((node) => `${at(source, node)}: a port is types only: move this to core/, or into the adapter`);
+}
+
+function isTypeOnly(node: ts.Statement): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  return ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 }
 
 function importsAgainstTheFlow({ path, text }: SourceFile): string[] {

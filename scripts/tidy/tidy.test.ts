@@ -29,6 +29,12 @@ describe('the rules catch', () => {
       says: /a\.ts:2: core is synchronous/,
     },
     {
+      what: 'a port that computes',
+      path: 'packages/sdk/src/ports/a.ts',
+      text: 'export interface A {}\nexport const b = 1;\n',
+      says: /a\.ts:2: a port is types only/,
+    },
+    {
       what: 'a port that imports an adapter',
       path: 'packages/sdk/src/ports/a.ts',
       text: "import { b } from '../adapters/b.ts';\n",
@@ -75,6 +81,11 @@ describe('the rules allow', () => {
       what: 'an entry that joins shell and adapters',
       path: 'packages/sdk/src/client.ts',
       text: "import { a } from './shell/a.ts';\nimport { b } from './adapters/b.ts';\n",
+    },
+    {
+      what: 'core and a port that name the types of each other',
+      path: 'packages/sdk/src/ports/a.ts',
+      text: "import type { B } from '../core/b.ts';\nexport type { B };\nexport type A = B;\n",
     },
     { what: 'a web address with such a folder', path: 'docs/a.md', text: 'https://example.com/home/a\n' },
   ])('$what', ({ path, text }) => {
