@@ -17,13 +17,22 @@ export interface GatewayStore {
    */
   transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result>;
 
-  /** Leases up to `max` visible messages, highest priority first, then in order of arrival. Durable when it resolves. */
+  /**
+   * Leases up to `max` visible messages, highest priority first, then in order of arrival. Durable when it resolves.
+   * Fails with `queue-not-found`.
+   */
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]>;
 
-  /** Settles receipts; a result for each, in order. An old receipt gets `lease-lost` and changes nothing. */
+  /**
+   * Settles receipts; a result for each, in order. An old receipt gets `lease-lost` and changes nothing: a lease ends at
+   * `leasedUntil` whether or not another took the message since, and with the queue that held it.
+   */
   settle(request: SettleRequest): Promise<readonly SettleResult[]>;
 
-  /** Looks at messages without leasing them, in queue order from `cursor`; stays correct while others remove. */
+  /**
+   * Looks at messages without leasing them, in queue order from `cursor`; stays correct while others remove. Fails with
+   * `queue-not-found`, or `invalid-request` for a cursor that no peek answered with.
+   */
   peek(request: PeekRequest): Promise<PeekPage>;
 
   /** All queues with their counts, by name. */
@@ -32,7 +41,7 @@ export interface GatewayStore {
 
   /**
    * When the next message of `queue` that is invisible now (leased or delayed) becomes visible, in Unix milliseconds;
-   * undefined when none is. For long polls.
+   * undefined when none is, or no queue has this name. For long polls.
    */
   nextVisibleAt(queue: string, now: number): Promise<number | undefined>;
 
@@ -122,14 +131,20 @@ export interface Decision<Result> {
 export type Change =
   | { readonly type: 'put-device'; readonly row: DeviceRow }
   | { readonly type: 'put-epoch'; readonly row: EpochRow }
-  /** Appends to the end of a queue, in this order. */
+  /** Appends to the end of a queue, in this order; fails the transaction with `queue-not-found`. */
   | { readonly type: 'append'; readonly queue: string; readonly messages: readonly NewMessage[] }
-  /** Compare-and-set of a stream's high-water mark: fails the transaction when it is not at `from`. */
-  | { readonly type: 'advance'; readonly stream: StreamKey; readonly from: number; readonly to: number; readonly id: MessageId }
+  /** Compare-and-set of a stream's high-water mark: fails the transaction with `conflict` when it is not at `from`. */
+  | {
+      readonly type: 'advance';
+      readonly stream: StreamKey;
+      readonly from: number;
+      readonly to: number;
+      readonly id: MessageId;
+    }
   | { readonly type: 'refuse'; readonly stream: StreamKey; readonly fate: NumberedFate }
   | { readonly type: 'skip'; readonly stream: StreamKey; readonly fate: NumberedFate }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
-  /** Deletes a queue with all it holds. */
+  /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
   | { readonly type: 'delete-queue'; readonly name: string }
   | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow };
 
@@ -207,6 +222,7 @@ export interface PeekRequest {
   readonly queue: string;
   readonly cursor?: string;
   readonly limit: number;
+  /** Without, every body is empty. */
   readonly bodies: boolean;
   readonly now: number;
 }
@@ -223,6 +239,7 @@ export interface QueueInfo extends QueueRow {
   readonly leased: number;
   /** Invisible until a retry delay has passed. */
   readonly delayed: number;
+  /** Properties and bodies, of messages in every state. */
   readonly bytes: number;
   /** Unix milliseconds when the oldest message arrived. */
   readonly oldestArrivedAt?: number;

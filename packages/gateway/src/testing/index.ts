@@ -1,1 +1,2 @@
-export {};
+export { createMemoryDisk, type MemoryDisk } from '../adapters/memory/memory-disk.ts';
+export { MemoryStore, type MemoryStoreOptions, openMemoryStore } from '../adapters/memory/memory-store.ts';

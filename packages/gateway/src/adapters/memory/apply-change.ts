@@ -1,0 +1,140 @@
+import {
+  invariant,
+  LIMITS,
+  type MessageId,
+  type StreamKey,
+  streamKeyText,
+  unreachable,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import { StoreError } from '../../core/store-error.ts';
+import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
+import {
+  createMemoryQueue,
+  laneOf,
+  type MemoryDisk,
+  type MemoryQueue,
+  type MemoryStream,
+  messageBytes,
+  nextKey,
+} from './memory-disk.ts';
+
+/** Takes back what a change did. */
+export type Undo = () => void;
+
+/** Writes one change and notes in `undo` how to take it back; throws when it cannot be written. */
+export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): void {
+  switch (change.type) {
+    case 'put-device':
+      return put(disk.devices, change.row.device, change.row, undo);
+    case 'put-epoch':
+      return put(disk.epochs, change.row.epoch, change.row, undo);
+    case 'append':
+      return append(queueNamed(disk, change.queue), change.messages, undo);
+    case 'advance':
+      return advance(disk, change, undo);
+    case 'refuse':
+      return addFate(streamOf(disk, change.stream, undo).refusals, change.fate, undo);
+    case 'skip':
+      return addFate(streamOf(disk, change.stream, undo).skips, change.fate, undo);
+    case 'put-queue':
+      return putQueue(disk, change.row, undo);
+    case 'delete-queue':
+      return deleteQueue(disk, change.name, undo);
+    case 'put-send':
+      return put(queueNamed(disk, change.queue).sends, change.row.id, change.row, undo);
+    default:
+      return unreachable(change);
+  }
+}
+
+/** The queue of this name; fails with `queue-not-found`. */
+export function queueNamed(disk: MemoryDisk, name: string): MemoryQueue {
+  const queue = disk.queues.get(name);
+  if (queue === undefined) throw new StoreError('queue-not-found', `no queue is named "${name}"`);
+  return queue;
+}
+
+function put<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row, undo: Undo[]): void {
+  const before = rows.get(key);
+  undo.push(() => (before === undefined ? rows.delete(key) : rows.set(key, before)));
+  rows.set(key, row);
+}
+
+function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[]): void {
+  for (const message of messages) {
+    invariant(
+      Number.isInteger(message.priority) && message.priority >= 0 && message.priority <= LIMITS.priorityMax,
+      `a priority is 0 to ${LIMITS.priorityMax}, not ${message.priority}`,
+    );
+    const key = nextKey(queue, message.priority);
+    const lane = laneOf(queue, key);
+    invariant(lane !== undefined, `no lane for key ${key}`);
+    // The bytes are views on a frame that is gone when the next one arrives: keep copies.
+    lane.set(key, {
+      key,
+      id: uuidFromBytes(message.id) as MessageId,
+      properties: message.properties.slice(),
+      body: message.body.slice(),
+      priority: message.priority,
+      sentAt: message.sentAt,
+      arrivedAt: message.arrivedAt,
+      origin: message.origin,
+      deliveryCount: 0,
+      heldUntil: 0,
+      leaseToken: undefined,
+    });
+    queue.bytes += messageBytes(message);
+    undo.push(() => {
+      lane.delete(key);
+      queue.bytes -= messageBytes(message);
+    });
+  }
+}
+
+function advance(disk: MemoryDisk, change: Extract<Change, { type: 'advance' }>, undo: Undo[]): void {
+  const stream = streamOf(disk, change.stream, undo);
+  const { accepted, acceptedId } = stream;
+  if (accepted !== change.from) {
+    const { epoch, queue, priority } = change.stream;
+    throw new StoreError(
+      'conflict',
+      `stream (${epoch}, ${queue}, ${priority}) stands at ${accepted}, not at ${change.from}: decide on a fresh snapshot`,
+    );
+  }
+  undo.push(() => {
+    stream.accepted = accepted;
+    stream.acceptedId = acceptedId;
+  });
+  stream.accepted = change.to;
+  stream.acceptedId = change.id;
+}
+
+function streamOf(disk: MemoryDisk, key: StreamKey, undo: Undo[]): MemoryStream {
+  const text = streamKeyText(key);
+  const known = disk.streams.get(text);
+  if (known !== undefined) return known;
+  const stream: MemoryStream = { accepted: 0, acceptedId: undefined, refusals: new Map(), skips: new Map() };
+  put(disk.streams, text, stream, undo);
+  return stream;
+}
+
+function addFate(fates: Map<number, NumberedFate>, fate: NumberedFate, undo: Undo[]): void {
+  if (fates.has(fate.number))
+    throw new StoreError('conflict', `number ${fate.number} already has a fate: it is written once`);
+  put(fates, fate.number, fate, undo);
+}
+
+function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>['row'], undo: Undo[]): void {
+  const known = disk.queues.get(row.name);
+  if (known === undefined) return put(disk.queues, row.name, createMemoryQueue(row), undo);
+  const before = known.row;
+  undo.push(() => (known.row = before));
+  known.row = row;
+}
+
+function deleteQueue(disk: MemoryDisk, name: string, undo: Undo[]): void {
+  const queue = queueNamed(disk, name);
+  disk.queues.delete(name);
+  undo.push(() => disk.queues.set(name, queue));
+}

@@ -1,0 +1,112 @@
+import { type DeviceId, type EpochId, type GenerationId, LIMITS, type MessageId } from '@fieldpost/protocol';
+import type {
+  DeviceRow,
+  EpochRow,
+  MessageOrigin,
+  NumberedFate,
+  QueueRow,
+  SendRow,
+} from '../../ports/gateway-store.ts';
+
+/**
+ * What a memory store keeps, apart from the store itself: it outlives a store that was closed or killed, as a file
+ * would, and the next store opened on it finds everything there.
+ */
+export interface MemoryDisk {
+  readonly generation: GenerationId;
+  readonly devices: Map<DeviceId, DeviceRow>;
+  readonly epochs: Map<EpochId, EpochRow>;
+  /** By `streamKeyText`. */
+  readonly streams: Map<string, MemoryStream>;
+  readonly queues: Map<string, MemoryQueue>;
+  /** The backups made of it, by file name. */
+  readonly files: Map<string, MemoryDisk>;
+  /** A store is open on it. */
+  inUse: boolean;
+}
+
+export interface MemoryStream {
+  accepted: number;
+  acceptedId: MessageId | undefined;
+  /** By number. */
+  readonly refusals: Map<number, NumberedFate>;
+  readonly skips: Map<number, NumberedFate>;
+}
+
+export interface MemoryQueue {
+  row: QueueRow;
+  /** From the highest priority to the lowest; in each, by key and so in order of arrival. */
+  readonly lanes: readonly Map<number, MemoryMessage>[];
+  arrivals: number;
+  bytes: number;
+  readonly sends: Map<MessageId, SendRow>;
+}
+
+export interface MemoryMessage {
+  readonly key: number;
+  readonly id: MessageId;
+  readonly properties: Uint8Array;
+  readonly body: Uint8Array;
+  readonly priority: number;
+  readonly sentAt: number;
+  readonly arrivedAt: number;
+  readonly origin: MessageOrigin | undefined;
+  deliveryCount: number;
+  /** Invisible before this time, in Unix milliseconds; 0 when never held. */
+  heldUntil: number;
+  /** The token of its lease; undefined when it waits out a delay. */
+  leaseToken: string | undefined;
+}
+
+/** Arrivals that one lane has keys for. */
+const LANE_KEYS = 2 ** 48;
+const LANES = LIMITS.priorityMax + 1;
+
+/** An empty disk. */
+export function createMemoryDisk(generation: GenerationId): MemoryDisk {
+  return {
+    generation,
+    devices: new Map(),
+    epochs: new Map(),
+    streams: new Map(),
+    queues: new Map(),
+    files: new Map(),
+    inUse: false,
+  };
+}
+
+export function createMemoryQueue(row: QueueRow): MemoryQueue {
+  return {
+    row,
+    lanes: Array.from({ length: LANES }, () => new Map()),
+    arrivals: 0,
+    bytes: 0,
+    sends: new Map(),
+  };
+}
+
+/** The key of the next message of this priority: keys sort as the queue does. */
+export function nextKey(queue: MemoryQueue, priority: number): number {
+  queue.arrivals += 1;
+  return laneNumber(priority) * LANE_KEYS + queue.arrivals;
+}
+
+export function laneOf(queue: MemoryQueue, key: number): Map<number, MemoryMessage> | undefined {
+  return queue.lanes[Math.floor(key / LANE_KEYS)];
+}
+
+/** All messages in queue order. */
+export function* inQueueOrder(queue: MemoryQueue): Generator<MemoryMessage> {
+  for (const lane of queue.lanes) yield* lane.values();
+}
+
+export function messageBytes(message: {
+  readonly properties: Uint8Array;
+  readonly body: Uint8Array;
+}): number {
+  return message.properties.length + message.body.length;
+}
+
+function laneNumber(priority: number): number {
+  return LANES - 1 - priority;
+}

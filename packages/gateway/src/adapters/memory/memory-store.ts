@@ -1,0 +1,303 @@
+import { invariant, streamKeyText } from '@fieldpost/protocol';
+import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
+import { StoreError } from '../../core/store-error.ts';
+import type {
+  Decision,
+  GatewayStore,
+  LeasedMessage,
+  PeekPage,
+  PeekRequest,
+  QueueInfo,
+  ReceiveRequest,
+  Scope,
+  Settlement,
+  SettleRequest,
+  SettleResult,
+  Snapshot,
+  StoredMessage,
+  StreamRow,
+} from '../../ports/gateway-store.ts';
+import { applyChange, queueNamed, type Undo } from './apply-change.ts';
+import {
+  inQueueOrder,
+  laneOf,
+  type MemoryDisk,
+  type MemoryMessage,
+  type MemoryQueue,
+  messageBytes,
+} from './memory-disk.ts';
+
+/** What a memory store is opened with. */
+export interface MemoryStoreOptions {
+  /** Called before each write; what it throws fails that write, as a broken disk would. For tests. */
+  readonly beforeWrite?: () => void;
+}
+
+/**
+ * Opens a store on `disk`: for tests and simulations, as exact as the one on files, and gone with the process.
+ *
+ * @throws StoreError `store-locked` while another store is open on the same disk
+ */
+export function openMemoryStore(disk: MemoryDisk, options: MemoryStoreOptions = {}): MemoryStore {
+  if (disk.inUse)
+    throw new StoreError('store-locked', 'another store is open on this memory disk; close it first');
+  disk.inUse = true;
+  return new MemoryStore(disk, options);
+}
+
+/** See {@link openMemoryStore}. */
+export class MemoryStore implements GatewayStore {
+  readonly #disk: MemoryDisk;
+  readonly #beforeWrite: () => void;
+  #state: 'open' | 'closed' | 'killed' = 'open';
+  #lastCall: Promise<unknown> = Promise.resolve();
+
+  constructor(disk: MemoryDisk, options: MemoryStoreOptions) {
+    this.#disk = disk;
+    this.#beforeWrite = options.beforeWrite ?? ((): void => {});
+  }
+
+  get generation(): MemoryDisk['generation'] {
+    return this.#disk.generation;
+  }
+
+  transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result> {
+    return this.#call(() => {
+      const { changes, result } = decide(load(this.#disk, scope));
+      const undo: Undo[] = [];
+      try {
+        for (const change of changes) {
+          this.#beforeWrite();
+          applyChange(this.#disk, change, undo);
+        }
+      } catch (error) {
+        for (const takeBack of undo.toReversed()) takeBack();
+        throw error;
+      }
+      return result;
+    });
+  }
+
+  receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
+    return this.#call(() => {
+      const queue = queueNamed(this.#disk, request.queue);
+      this.#beforeWrite();
+      return lease(queue, request);
+    });
+  }
+
+  settle(request: SettleRequest): Promise<readonly SettleResult[]> {
+    return this.#call(() => {
+      const queue = this.#disk.queues.get(request.queue);
+      this.#beforeWrite();
+      return request.settlements.map((settlement) => settleOne(queue, settlement, request.now));
+    });
+  }
+
+  peek(request: PeekRequest): Promise<PeekPage> {
+    return this.#call(() => look(queueNamed(this.#disk, request.queue), request));
+  }
+
+  listQueues(now: number): Promise<readonly QueueInfo[]> {
+    return this.#call(() => {
+      const infos = [...this.#disk.queues.values()].map((queue) => describe(queue, now));
+      return infos.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+    });
+  }
+
+  getQueue(name: string, now: number): Promise<QueueInfo | undefined> {
+    return this.#call(() => {
+      const queue = this.#disk.queues.get(name);
+      return queue === undefined ? undefined : describe(queue, now);
+    });
+  }
+
+  nextVisibleAt(name: string, now: number): Promise<number | undefined> {
+    return this.#call(() => {
+      const queue = this.#disk.queues.get(name);
+      let next: number | undefined;
+      for (const { heldUntil } of queue === undefined ? [] : inQueueOrder(queue)) {
+        if (heldUntil > now && (next === undefined || heldUntil < next)) next = heldUntil;
+      }
+      return next;
+    });
+  }
+
+  /** Keeps the copy on the disk object itself, under the name `file`. */
+  backup(file: string): Promise<void> {
+    return this.#call(() => {
+      if (this.#disk.files.has(file))
+        throw new StoreError('conflict', `the backup "${file}" exists; name another file`);
+      this.#disk.files.set(file, { ...structuredClone({ ...this.#disk, files: new Map() }), inUse: false });
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closed';
+    await this.#lastCall.catch(() => undefined);
+    this.#disk.inUse = false;
+  }
+
+  /** Stops at once, as a killed process does: calls under way write nothing more. */
+  kill(): void {
+    this.#state = 'killed';
+    this.#disk.inUse = false;
+  }
+
+  /** One call after the other, none in the turn in which it was made: what a caller may rely on with any store. */
+  #call<Result>(work: () => Result): Promise<Result> {
+    if (this.#state !== 'open') return Promise.reject(new StoreError('shutting-down', 'the store is closed'));
+    const call = this.#lastCall
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#state === 'killed') throw new StoreError('shutting-down', 'the store was killed');
+        return work();
+      });
+    this.#lastCall = call;
+    return call;
+  }
+}
+
+function load(disk: MemoryDisk, scope: Scope): Snapshot {
+  const streams = new Map<string, StreamRow>();
+  for (const { key, since } of scope.streams ?? []) {
+    const text = streamKeyText(key);
+    const stream = disk.streams.get(text);
+    if (stream?.acceptedId === undefined) continue;
+    streams.set(text, {
+      accepted: stream.accepted,
+      acceptedId: stream.acceptedId,
+      refusals: above(stream.refusals, since),
+      skips: above(stream.skips, since),
+    });
+  }
+  const queues = pick(disk.queues, scope.queues);
+  return {
+    device: scope.device === undefined ? undefined : disk.devices.get(scope.device),
+    epochs: pick(disk.epochs, scope.epochs),
+    streams,
+    queues: new Map([...queues].map(([name, queue]) => [name, queue.row])),
+    sends: new Map(
+      (scope.sends ?? []).flatMap(({ queue, id }) => {
+        const row = disk.queues.get(queue)?.sends.get(id);
+        return row === undefined ? [] : [[id, row] as const];
+      }),
+    ),
+  };
+}
+
+function above<Fate extends { readonly number: number }>(
+  fates: ReadonlyMap<number, Fate>,
+  since: number,
+): Fate[] {
+  const found = [...fates.values()].filter((fate) => fate.number > since);
+  return found.toSorted((left, right) => left.number - right.number);
+}
+
+function pick<Key, Row>(rows: ReadonlyMap<Key, Row>, keys: readonly Key[] = []): Map<Key, Row> {
+  const picked = new Map<Key, Row>();
+  for (const key of keys) {
+    const row = rows.get(key);
+    if (row !== undefined) picked.set(key, row);
+  }
+  return picked;
+}
+
+function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {
+  invariant(
+    request.leaseTokens.length >= request.max,
+    `${request.max} leases need as many tokens, not ${request.leaseTokens.length}`,
+  );
+  const leasedUntil = request.now + request.leaseMs;
+  const leased: LeasedMessage[] = [];
+  for (const message of inQueueOrder(queue)) {
+    const token = request.leaseTokens[leased.length];
+    if (leased.length === request.max || token === undefined) break;
+    if (message.heldUntil > request.now) continue;
+    message.deliveryCount += 1;
+    message.heldUntil = leasedUntil;
+    message.leaseToken = token;
+    leased.push({ ...stored(message), receipt: formatReceipt({ key: message.key, token }), leasedUntil });
+  }
+  return leased;
+}
+
+function settleOne(queue: MemoryQueue | undefined, settlement: Settlement, now: number): SettleResult {
+  const { receipt } = settlement;
+  const parts = parseReceipt(receipt);
+  const lane = queue === undefined || parts === undefined ? undefined : laneOf(queue, parts.key);
+  const message = parts === undefined ? undefined : lane?.get(parts.key);
+  if (
+    queue === undefined ||
+    message === undefined ||
+    message.leaseToken !== parts?.token ||
+    message.heldUntil <= now
+  ) {
+    return { receipt, code: 'lease-lost' };
+  }
+  if (settlement.type === 'extend') {
+    message.heldUntil = now + settlement.leaseMs;
+    return { receipt, leasedUntil: message.heldUntil };
+  }
+  message.leaseToken = undefined;
+  if (settlement.type === 'ack') {
+    lane?.delete(message.key);
+    queue.bytes -= messageBytes(message);
+  } else if (settlement.type === 'nack') {
+    message.heldUntil = now + settlement.delayMs;
+  } else {
+    message.heldUntil = 0;
+    message.deliveryCount -= 1;
+  }
+  return { receipt };
+}
+
+function look(queue: MemoryQueue, request: PeekRequest): PeekPage {
+  const after = request.cursor === undefined ? -1 : parseCursor(request.cursor);
+  if (after === undefined)
+    throw new StoreError('invalid-request', `"${request.cursor}" is not a cursor that a peek answered with`);
+  const messages: PeekPage['messages'][number][] = [];
+  let last = after;
+  for (const message of inQueueOrder(queue)) {
+    if (message.key <= after) continue;
+    if (messages.length === request.limit) return { messages, cursor: formatCursor(last) };
+    const body = request.bodies ? message.body : new Uint8Array(0);
+    messages.push({ ...stored(message), body, state: stateOf(message, request.now) });
+    last = message.key;
+  }
+  return { messages };
+}
+
+function stored(message: MemoryMessage): StoredMessage {
+  const { id, properties, body, priority, sentAt, arrivedAt, origin, deliveryCount } = message;
+  return {
+    id,
+    properties,
+    body,
+    priority,
+    sentAt,
+    arrivedAt,
+    deliveryCount,
+    ...(origin === undefined ? {} : { origin }),
+  };
+}
+
+function stateOf(message: MemoryMessage, now: number): 'ready' | 'leased' | 'delayed' {
+  if (message.heldUntil <= now) return 'ready';
+  return message.leaseToken === undefined ? 'delayed' : 'leased';
+}
+
+function describe(queue: MemoryQueue, now: number): QueueInfo {
+  const counts = { ready: 0, leased: 0, delayed: 0 };
+  let oldestArrivedAt: number | undefined;
+  for (const message of inQueueOrder(queue)) {
+    counts[stateOf(message, now)] += 1;
+    oldestArrivedAt = Math.min(oldestArrivedAt ?? message.arrivedAt, message.arrivedAt);
+  }
+  return {
+    ...queue.row,
+    ...counts,
+    bytes: queue.bytes,
+    ...(oldestArrivedAt === undefined ? {} : { oldestArrivedAt }),
+  };
+}
