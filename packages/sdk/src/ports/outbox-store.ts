@@ -105,26 +105,32 @@ export interface NewSegment {
   readonly messages: Uint8Array;
   /** Unix milliseconds of the device. */
   readonly savedAt: number;
-  /** Ids that the caller supplied: a second save of one of them resolves as `repeated`. */
+  /** Ids that the caller supplied: a save that holds one already known resolves as `repeated` and writes nothing. */
   readonly suppliedIds?: readonly MessageId[];
 }
 
 export interface SavedSegments {
-  readonly outcome: 'written' | 'found' | 'rolled-back';
+  /** With `repeated` and `rolled-back` nothing was written. */
+  readonly outcome: 'written' | 'found' | 'repeated' | 'rolled-back';
   readonly segments: readonly SegmentKey[];
+  /** With `repeated`: which of the supplied ids are in the log or the dead-letter list already. */
+  readonly repeated?: readonly MessageId[];
 }
 
-/** What the key of a segment tells: enough to skip its numbers when its content cannot be read. */
+/** What the key of a segment tells: enough to count it, and to skip its numbers when its content cannot be read. */
 export interface SegmentKey {
   /** The place in the log: save order over all tabs. */
   readonly position: number;
   readonly stream: StreamKey;
   readonly first: number;
   readonly count: number;
+  /** The length of `messages`. */
+  readonly bytes: number;
+  /** Unix milliseconds of the device. */
+  readonly savedAt: number;
 }
 
 export interface StoredSegment extends SegmentKey {
-  readonly savedAt: number;
   /** Undefined when the record is damaged: it failed to read, or its checksum differs. */
   readonly messages: Uint8Array | undefined;
 }
