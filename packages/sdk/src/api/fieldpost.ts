@@ -1,0 +1,54 @@
+import type { DeviceId } from '@fieldpost/protocol';
+import type { Outbox } from './outbox.ts';
+import type { Queue } from './queue.ts';
+import type { Status } from './status.ts';
+
+/**
+ * A connected outbox: what {@link connect} resolves with. Works offline from the first call on; whether a gateway can be
+ * reached is told by `status`.
+ *
+ * @since 0.1.0
+ */
+export interface Fieldpost {
+  /** This device: minted with its local database, one for each subject. */
+  readonly device: DeviceId;
+
+  /**
+   * The queue of a name. Makes nothing, asks nobody; whether the gateway has the queue is known when a message arrives there.
+   *
+   * @param name `[a-z0-9][a-z0-9._-]{0,127}`
+   * @throws FieldpostError `invalid-argument` for another name
+   * @since 0.1.0
+   */
+  queue<Body = unknown>(name: string): Queue<Body>;
+
+  /** What waits, and how things stand. @since 0.1.0 */
+  readonly status: Status;
+
+  /** Messages that this device still knows. @since 0.1.0 */
+  readonly outbox: Outbox;
+
+  /**
+   * Stops: waits for sends that are being saved, ends the connection, closes the database. What waits stays saved and goes
+   * out after the next `connect()`. Later calls fail with `closed`.
+   *
+   * @since 0.1.0
+   */
+  close(): Promise<void>;
+
+  /**
+   * Closes, and says what this subject leaves behind on the device. Nothing is dropped: it is sent when the same subject
+   * connects again, and no other subject sees it.
+   *
+   * @since 0.1.0
+   */
+  logout(): Promise<LogoutReport>;
+}
+
+/** What stays on the device after {@link Fieldpost.logout}. */
+export interface LogoutReport {
+  /** Messages not yet delivered. */
+  readonly pending: number;
+  /** Messages set aside (refused, unreadable, in doubt) that nobody has dealt with. */
+  readonly deadLetters: number;
+}
