@@ -7,7 +7,12 @@ import { LIMITS } from './limits.ts';
  * @param jitter a random number in [0, 1)
  * @see "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: full jitter needs the fewest calls
  */
-export function backoffDelayMs(attempt: number, jitter: number, firstMs: number = LIMITS.backoffFirstMs, maxMs: number = LIMITS.backoffMaxMs): number {
+export function backoffDelayMs(
+  attempt: number,
+  jitter: number,
+  firstMs: number = LIMITS.backoffFirstMs,
+  maxMs: number = LIMITS.backoffMaxMs,
+): number {
   const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(attempt - 1, 30));
   return Math.floor(jitter * ceilingMs);
 }

@@ -1,11 +1,14 @@
-import { decode, encode } from '@msgpack/msgpack';
+import { encode } from '@msgpack/msgpack';
 import * as v from 'valibot';
 import { packEntries, unpackEntries } from './entries.ts';
 import { ProtocolError } from './errors.ts';
 import { type DownFrame, downFrame } from './frames/down.ts';
 import { type UpFrame, upFrame } from './frames/up.ts';
 import { bytesFromHex, bytesFromUuid } from './ids.ts';
+import { issueText } from './issue-text.ts';
 import { LIMITS } from './limits.ts';
+import { readMessagePack } from './read-messagepack.ts';
+import { wellFormed } from './utf8.ts';
 
 /**
  * The only reader and writer of frames. A frame is one MessagePack map with a `type`; unknown keys are passed over, so
@@ -57,17 +60,14 @@ export function unpackFrames(body: Uint8Array): Uint8Array[] {
 const ENCODE_OPTIONS = { ignoreUndefined: true } as const;
 
 function parse<Schema extends v.GenericSchema>(schema: Schema, bytes: Uint8Array): v.InferOutput<Schema> {
-  if (bytes.length > LIMITS.frameBytes) throw new ProtocolError('malformed-frame', `a frame of ${bytes.length} bytes; at most ${LIMITS.frameBytes}`);
-  let value: unknown;
-  try {
-    value = decode(bytes);
-  } catch (cause) {
-    throw new ProtocolError('malformed-frame', 'the frame is not one MessagePack value', { cause });
-  }
-  const parsed = v.safeParse(schema, value, { abortEarly: true });
+  if (bytes.length > LIMITS.frameBytes)
+    throw new ProtocolError(
+      'malformed-frame',
+      `a frame of ${bytes.length} bytes; at most ${LIMITS.frameBytes}`,
+    );
+  const parsed = v.safeParse(schema, readMessagePack(bytes, 'malformed-frame'), { abortEarly: true });
   if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new ProtocolError('malformed-frame', `${v.getDotPath(issue) ?? 'frame'}: ${issue.message}`.slice(0, LIMITS.detailCharacters));
+  throw new ProtocolError('malformed-frame', issueText('frame', parsed.issues));
 }
 
 /** Keys whose values are ids: text in the program, bytes on the wire. */
@@ -78,7 +78,7 @@ function toWire(value: unknown, key = ''): unknown {
   if (typeof value === 'string') {
     if (UUID_KEYS.has(key)) return bytesFromUuid(value);
     if (HEX_KEYS.has(key)) return bytesFromHex(value);
-    return value;
+    return wellFormed(value);
   }
   if (Array.isArray(value)) return value.map((item) => toWire(item, key === 'epochs' ? 'epoch' : ''));
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;

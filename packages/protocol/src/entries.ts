@@ -28,12 +28,17 @@ export function unpackEntries(packed: Uint8Array, countMax: number): Uint8Array[
   const entries: Uint8Array[] = [];
   let offset = 0;
   while (offset < packed.length) {
-    if (entries.length === countMax) throw new ProtocolError('malformed-frame', `more than ${countMax} entries`);
-    if (offset + ENTRY_HEADER_BYTES > packed.length) throw new ProtocolError('malformed-frame', `entry ${entries.length}: its length is cut off`);
+    if (entries.length === countMax)
+      throw new ProtocolError('malformed-frame', `more than ${countMax} entries`);
+    if (offset + ENTRY_HEADER_BYTES > packed.length)
+      throw new ProtocolError('malformed-frame', `entry ${entries.length}: its length is cut off`);
     const length = view.getUint32(offset);
     const start = offset + ENTRY_HEADER_BYTES;
     if (start + length > packed.length) {
-      throw new ProtocolError('malformed-frame', `entry ${entries.length} claims ${length} bytes, ${packed.length - start} are left`);
+      throw new ProtocolError(
+        'malformed-frame',
+        `entry ${entries.length} claims ${length} bytes, ${packed.length - start} are left`,
+      );
     }
     entries.push(packed.subarray(start, start + length));
     offset = start + length;

@@ -51,7 +51,8 @@ export function hexFromBytes(bytes: Uint8Array): string {
 export function bytesFromHex(text: string): Uint8Array<ArrayBuffer> {
   invariant(/^(?:[0-9a-fA-F]{2})*$/.test(text), `not hexadecimal: ${text.slice(0, 64)}`);
   const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index++) bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+  for (let index = 0; index < bytes.length; index++)
+    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
   return bytes;
 }
 

@@ -45,4 +45,10 @@ export {
 } from './message.ts';
 export { createRng, type Rng } from './rng.ts';
 export { type Duration, type Instant, instant, later, parseDuration } from './time.ts';
-export { FRAME_EVENT, FRAMES_MEDIA_TYPE, PROTOCOL_HISTORY, PROTOCOL_VERSION, PROTOCOL_VERSION_MIN } from './version.ts';
+export {
+  FRAME_EVENT,
+  FRAMES_MEDIA_TYPE,
+  PROTOCOL_HISTORY,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_MIN,
+} from './version.ts';

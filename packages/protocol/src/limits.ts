@@ -5,6 +5,10 @@
 export const LIMITS = {
   /** One frame: a run of small messages, or one message of the largest body with room for its properties. */
   frameBytes: 8 * 1024 * 1024,
+  /** MessagePack values in one frame: a full window of refusals and every stream of a hello, four times over. */
+  frameValues: 262_144,
+  /** Levels of maps and arrays in one frame; this version uses five. */
+  frameDepth: 16,
   /** A message body: larger payloads are attachments, not messages. */
   bodyBytesMax: 4 * 1024 * 1024,
   /** The body limit of a queue that does not set its own. */

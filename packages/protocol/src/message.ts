@@ -1,8 +1,11 @@
-import { decode, encode } from '@msgpack/msgpack';
+import { encode } from '@msgpack/msgpack';
 import * as v from 'valibot';
 import { ProtocolError } from './errors.ts';
 import { bytesFromUuid, type MessageId, uuidFromBytes } from './ids.ts';
+import { issueText } from './issue-text.ts';
 import { LIMITS } from './limits.ts';
+import { readMessagePack } from './read-messagepack.ts';
+import { isPlainText, utf8Bytes } from './utf8.ts';
 
 /**
  * A message as it is saved, sent and stored, byte for byte the same everywhere:
@@ -17,25 +20,43 @@ export interface Message {
   readonly body: Uint8Array;
 }
 
-const token = v.pipe(v.string(), v.minLength(1), v.maxLength(LIMITS.tokenCharacters));
+/** Text for people and for other systems' headers: counted in UTF-16 units, as JavaScript does. */
+function text(characters: number) {
+  return v.pipe(
+    v.string(),
+    v.maxLength(characters),
+    v.check(isPlainText, 'has control characters or half a surrogate pair'),
+  );
+}
 
-/** Names and values in UTF-8, at most {@link LIMITS.headers} of them and {@link LIMITS.headersBytes} bytes. */
+const token = v.pipe(text(LIMITS.tokenCharacters), v.minLength(1));
+
+/** Not `v.record`, which drops the names `constructor` and `prototype` without a word. */
 const headers = v.pipe(
-  v.record(v.pipe(v.string(), v.minLength(1)), v.string()),
+  v.custom<Readonly<Record<string, string>>>(isTextMap, 'not a map of texts'),
+  v.check(
+    (map) => Object.keys(map).every(isHeaderName),
+    'a name is empty, `__proto__`, or has control characters or half a surrogate pair',
+  ),
+  v.check(
+    (map) => Object.values(map).every(isPlainText),
+    'a value has control characters or half a surrogate pair',
+  ),
   v.check((map) => Object.keys(map).length <= LIMITS.headers, `more than ${LIMITS.headers} headers`),
-  v.check((map) => headersBytes(map) <= LIMITS.headersBytes, `headers of more than ${LIMITS.headersBytes} bytes`),
+  v.check((map) => headersBytes(map) <= LIMITS.headersBytes, `more than ${LIMITS.headersBytes} bytes`),
 );
 
 const propertiesSchema = v.object({
   /** The media type of the body; absent means `application/json`. */
-  contentType: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(LIMITS.contentTypeCharacters))),
+  contentType: v.optional(v.pipe(text(LIMITS.contentTypeCharacters), v.minLength(1))),
+  /** Names and values in UTF-8, at most {@link LIMITS.headers} of them and {@link LIMITS.headersBytes} bytes. */
   headers: v.optional(headers),
   /** For people. */
-  label: v.optional(v.pipe(v.string(), v.maxLength(LIMITS.labelCharacters))),
+  label: v.optional(text(LIMITS.labelCharacters)),
   correlationId: v.optional(token),
   replyTo: v.optional(token),
   /** W3C Trace Context, kept across the time offline. */
-  traceparent: v.optional(v.pipe(v.string(), v.maxLength(LIMITS.tokenCharacters))),
+  traceparent: v.optional(text(LIMITS.tokenCharacters)),
   /** The id of a refused message that this one takes the place of. */
   replaces: v.optional(token),
 });
@@ -57,7 +78,10 @@ const NO_PROPERTIES: MessageProperties = Object.freeze({});
  */
 export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
   if (message.body.length > LIMITS.bodyBytesMax) {
-    throw new ProtocolError('too-large', `a body of ${message.body.length} bytes; at most ${LIMITS.bodyBytesMax} travel in a message`);
+    throw new ProtocolError(
+      'too-large',
+      `a body of ${message.body.length} bytes; at most ${LIMITS.bodyBytesMax} travel in a message`,
+    );
   }
   const properties = encodeProperties(message.properties);
   const bytes = new Uint8Array(HEAD_BYTES + properties.length + message.body.length);
@@ -70,12 +94,15 @@ export function encodeMessage(message: Message): Uint8Array<ArrayBuffer> {
 
 /** The properties alone, as they stand in a message. */
 export function encodeProperties(properties: MessageProperties): Uint8Array {
-  const known = v.safeParse(propertiesSchema, properties);
-  if (!known.success) throw new ProtocolError('bad-message', issueText(known.issues));
+  const known = v.safeParse(propertiesSchema, properties, { abortEarly: true });
+  if (!known.success) throw new ProtocolError('bad-message', issueText('properties', known.issues));
   if (Object.values(known.output).every((value) => value === undefined)) return new Uint8Array(0);
   const encoded = encode(known.output, { ignoreUndefined: true });
   if (encoded.length > LIMITS.propertiesBytes) {
-    throw new ProtocolError('bad-message', `properties of ${encoded.length} bytes; at most ${LIMITS.propertiesBytes}`);
+    throw new ProtocolError(
+      'bad-message',
+      `properties of ${encoded.length} bytes; at most ${LIMITS.propertiesBytes}`,
+    );
   }
   return encoded;
 }
@@ -93,11 +120,20 @@ export interface MessageParts {
  * @throws ProtocolError `bad-message`
  */
 export function splitMessage(bytes: Uint8Array): MessageParts {
-  if (bytes.length < HEAD_BYTES) throw new ProtocolError('bad-message', `a message has at least ${HEAD_BYTES} bytes, not ${bytes.length}`);
+  if (bytes.length < HEAD_BYTES)
+    throw new ProtocolError('bad-message', `a message has at least ${HEAD_BYTES} bytes, not ${bytes.length}`);
   const propertiesLength = ((bytes[ID_BYTES] ?? 0) << 8) | (bytes[ID_BYTES + 1] ?? 0);
   const bodyStart = HEAD_BYTES + propertiesLength;
-  if (bodyStart > bytes.length) throw new ProtocolError('bad-message', `properties of ${propertiesLength} bytes, ${bytes.length - HEAD_BYTES} are there`);
-  return { id: bytes.subarray(0, ID_BYTES), properties: bytes.subarray(HEAD_BYTES, bodyStart), body: bytes.subarray(bodyStart) };
+  if (bodyStart > bytes.length)
+    throw new ProtocolError(
+      'bad-message',
+      `properties of ${propertiesLength} bytes, ${bytes.length - HEAD_BYTES} are there`,
+    );
+  return {
+    id: bytes.subarray(0, ID_BYTES),
+    properties: bytes.subarray(HEAD_BYTES, bodyStart),
+    body: bytes.subarray(bodyStart),
+  };
 }
 
 /**
@@ -107,15 +143,17 @@ export function splitMessage(bytes: Uint8Array): MessageParts {
  */
 export function decodeProperties(bytes: Uint8Array): MessageProperties {
   if (bytes.length === 0) return NO_PROPERTIES;
-  if (bytes.length > LIMITS.propertiesBytes) throw new ProtocolError('bad-message', `properties of ${bytes.length} bytes; at most ${LIMITS.propertiesBytes}`);
-  let value: unknown;
-  try {
-    value = decode(bytes);
-  } catch (cause) {
-    throw new ProtocolError('bad-message', 'the properties are not MessagePack', { cause });
+  if (bytes.length > LIMITS.propertiesBytes)
+    throw new ProtocolError(
+      'bad-message',
+      `properties of ${bytes.length} bytes; at most ${LIMITS.propertiesBytes}`,
+    );
+  const value = readMessagePack(bytes, 'bad-message');
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
+    throw new ProtocolError('bad-message', 'the properties are not a map');
   }
-  const parsed = v.safeParse(propertiesSchema, value);
-  if (!parsed.success) throw new ProtocolError('bad-message', issueText(parsed.issues));
+  const parsed = v.safeParse(propertiesSchema, value, { abortEarly: true });
+  if (!parsed.success) throw new ProtocolError('bad-message', issueText('properties', parsed.issues));
   return parsed.output;
 }
 
@@ -126,27 +164,31 @@ export function decodeProperties(bytes: Uint8Array): MessageProperties {
  */
 export function decodeMessage(bytes: Uint8Array): Message {
   const parts = splitMessage(bytes);
-  if (parts.body.length > LIMITS.bodyBytesMax) throw new ProtocolError('too-large', `a body of ${parts.body.length} bytes; at most ${LIMITS.bodyBytesMax}`);
-  return { id: uuidFromBytes(parts.id) as MessageId, properties: decodeProperties(parts.properties), body: parts.body };
+  if (parts.body.length > LIMITS.bodyBytesMax)
+    throw new ProtocolError(
+      'too-large',
+      `a body of ${parts.body.length} bytes; at most ${LIMITS.bodyBytesMax}`,
+    );
+  return {
+    id: uuidFromBytes(parts.id) as MessageId,
+    properties: decodeProperties(parts.properties),
+    body: parts.body,
+  };
+}
+
+function isTextMap(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array)
+    return false;
+  return Object.values(value).every((item) => typeof item === 'string');
+}
+
+/** `__proto__` would be lost in many readers, ours among them. */
+function isHeaderName(name: string): boolean {
+  return name !== '' && name !== '__proto__' && isPlainText(name);
 }
 
 function headersBytes(map: Readonly<Record<string, string>>): number {
   let bytes = 0;
   for (const [name, value] of Object.entries(map)) bytes += utf8Bytes(name) + utf8Bytes(value);
   return bytes;
-}
-
-/** The length of a text in UTF-8. Counted here because the core has no host globals, TextEncoder among them. */
-function utf8Bytes(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-  }
-  return bytes;
-}
-
-function issueText(issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]]): string {
-  const [issue] = issues;
-  return `${v.getDotPath(issue) ?? 'properties'}: ${issue.message}`;
 }

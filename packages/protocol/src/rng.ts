@@ -41,7 +41,8 @@ export function createRng(seed: string | number): Rng {
 /** FNV-1a with a final mix: spreads similar seeds far apart. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
+  for (let index = 0; index < text.length; index++)
+    value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   value ^= value >>> 16;
   value = Math.imul(value, 0x85ebca6b);
   return value ^ (value >>> 13);

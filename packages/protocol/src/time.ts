@@ -20,7 +20,8 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 
 /** The milliseconds of a {@link Duration}, rounded; undefined when it is not one, negative or not finite. */
 export function parseDuration(duration: unknown): number | undefined {
-  if (typeof duration === 'number') return Number.isFinite(duration) && duration >= 0 ? Math.round(duration) : undefined;
+  if (typeof duration === 'number')
+    return Number.isFinite(duration) && duration >= 0 ? Math.round(duration) : undefined;
   if (typeof duration !== 'string') return undefined;
   const match = /^(\d{1,15}(?:\.\d{1,6})?)(ms|s|m|h|d)$/.exec(duration);
   const unitMs = UNIT_MS[match?.[2] ?? ''];

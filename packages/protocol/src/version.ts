@@ -12,5 +12,9 @@ export const FRAME_EVENT = 'frame';
 
 /** What each version changed, newest first; `docs/protocol/v1.md` repeats it for readers. */
 export const PROTOCOL_HISTORY = [
-  { version: 1, since: '2026-11', change: 'First version: hello, push, close-epochs, token; welcome, ack, fenced, error.' },
+  {
+    version: 1,
+    since: '2026-11',
+    change: 'First version: hello, push, close-epochs, token; welcome, ack, fenced, error.',
+  },
 ] as const;

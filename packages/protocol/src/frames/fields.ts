@@ -1,14 +1,28 @@
 import * as v from 'valibot';
-import { type DeviceId, type EpochId, type GenerationId, hexFromBytes, isQueueName, type MessageId, type SessionNonce, uuidFromBytes } from '../ids.ts';
+import {
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  hexFromBytes,
+  isQueueName,
+  type MessageId,
+  type SessionNonce,
+  uuidFromBytes,
+} from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 
 /** A whole number from 0 to 2^53 − 1. MessagePack integers beyond lose digits on decoding, so they never pass. */
-export const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+export const count = v.pipe(
+  v.number(),
+  v.safeInteger(),
+  v.minValue(0),
+  v.check(isNotMinusZero, 'minus zero'),
+);
 
 /** A message number: streams start at 1. */
 export const number = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 
-export const priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(LIMITS.priorityMax));
+export const priority = v.pipe(count, v.maxValue(LIMITS.priorityMax));
 
 export const queueName = v.pipe(v.string(), v.check(isQueueName, 'not a queue name'));
 
@@ -47,3 +61,8 @@ export const session = v.object({
 
 /** A code in a frame. A later version may know more of them: readers keep what they do not know as text. */
 export const code = v.pipe(v.string(), v.regex(/^[a-z][a-z-]{0,63}$/, 'not a code'));
+
+/** A float can say −0, which is no integer of MessagePack and would come back as 0. */
+function isNotMinusZero(value: number): boolean {
+  return !Object.is(value, -0);
+}

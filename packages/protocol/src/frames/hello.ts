@@ -1,21 +1,30 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
+import { isPlainText } from '../utf8.ts';
 import { count, deviceId, epochId, generationId, number, priority, queueName, session } from './fields.ts';
 
 /** The first frame of a connection: who the device is, and what it still holds. */
 export const hello = v.object({
   type: v.literal('hello'),
   /** The lowest and the highest protocol version that the device speaks. */
-  versions: v.tuple([number, number]),
+  versions: v.pipe(
+    v.strictTuple([number, number]),
+    v.check(([lowest, highest]) => lowest <= highest, 'the lowest version is above the highest'),
+  ),
   device: deviceId,
   /** The session of the last welcome, if there was one. An HTTP hello is a compare-and-set on it. */
   lastSession: v.optional(session),
   /** The generation of the last welcome. */
   generation: v.optional(generationId),
   /** What the device calls itself: SDK and version, for logs and operators. */
-  client: v.optional(v.pipe(v.string(), v.maxLength(LIMITS.clientCharacters))),
+  client: v.optional(
+    v.pipe(v.string(), v.maxLength(LIMITS.clientCharacters), v.check(isPlainText, 'has control characters')),
+  ),
   /** Every stream with unacknowledged messages, and the number up to which the device has heard of all. */
-  streams: v.pipe(v.array(v.object({ epoch: epochId, queue: queueName, priority, acknowledged: count })), v.maxLength(LIMITS.helloStreams)),
+  streams: v.pipe(
+    v.array(v.object({ epoch: epochId, queue: queueName, priority, acknowledged: count })),
+    v.maxLength(LIMITS.helloStreams),
+  ),
   /** What waits on the device, for operators. */
   waiting: v.object({ messages: count, bytes: count, oldestAgeMs: count }),
 });

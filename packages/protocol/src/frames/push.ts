@@ -20,7 +20,9 @@ export const run = v.object({
   /** Length-prefixed messages; an entry of no bytes is a skip and stands in `skips`. */
   messages: v.instance(Uint8Array),
   /** Messages that will never come: index in this run, id, and why. */
-  skips: v.optional(v.pipe(v.array(v.object({ index: count, id: messageId, code })), v.maxLength(LIMITS.runMessages))),
+  skips: v.optional(
+    v.pipe(v.array(v.object({ index: count, id: messageId, code })), v.maxLength(LIMITS.runMessages)),
+  ),
 });
 
 /** Messages on their way up. Several pushes may be in flight. */

@@ -2,24 +2,31 @@ import * as v from 'valibot';
 import { code, count, epochId, messageId, number, priority, queueName } from './fields.ts';
 
 /** What the gateway durably knows of one stream. */
-export const streamState = v.object({
-  epoch: epochId,
-  queue: queueName,
-  priority,
-  /** The highest attempt of this stream that the gateway has seen in this session. */
-  attempt: count,
-  /** Every number up to this one is settled for good: accepted, refused or skipped. */
-  accepted: count,
-  /** The id of the message numbered `accepted`; absent when that is 0. */
-  acceptedId: v.optional(messageId),
-  /** `refusals` and `skips` are complete above this number. A device whose own is lower ignores the state. */
-  since: count,
-  /** Messages refused for good: they took their number and are not in the queue. */
-  refusals: v.optional(v.array(v.object({ number, id: messageId, code }))),
-  /** Messages that the device said will never come. */
-  skips: v.optional(v.array(v.object({ number, id: messageId, code }))),
-  /** Why nothing more is taken of this stream now, and after how long to try again. */
-  stall: v.optional(v.object({ code, retryAfterMs: count })),
-});
+export const streamState = v.pipe(
+  v.object({
+    epoch: epochId,
+    queue: queueName,
+    priority,
+    /** The highest attempt of this stream that the gateway has seen in this session. */
+    attempt: count,
+    /** Every number up to this one is settled for good: accepted, refused or skipped. */
+    accepted: count,
+    /** The id of the message numbered `accepted`; absent when that is 0. */
+    acceptedId: v.optional(messageId),
+    /** `refusals` and `skips` are complete above this number. A device whose own is lower ignores the state. */
+    since: count,
+    /** Messages refused for good: they took their number and are not in the queue. */
+    refusals: v.optional(v.array(v.object({ number, id: messageId, code }))),
+    /** Messages that the device said will never come. */
+    skips: v.optional(v.array(v.object({ number, id: messageId, code }))),
+    /** Why nothing more is taken of this stream now, and after how long to try again. */
+    stall: v.optional(v.object({ code, retryAfterMs: count })),
+  }),
+  // Without the id a device could not tell its own message from another under the same number.
+  v.check(
+    (state) => (state.accepted === 0) === (state.acceptedId === undefined),
+    '`acceptedId` goes with an `accepted` above 0',
+  ),
+);
 
 export type StreamState = v.InferOutput<typeof streamState>;
