@@ -292,6 +292,13 @@ export const CODES = {
     meaning: 'Another program listens on the port.',
   },
 
+  unreachable: {
+    about: 'gateway',
+    retry: 'later',
+    status: 503,
+    meaning: 'No gateway answered, or something else answered in its place. Said by clients, never on the wire.',
+  },
+
   // The device's outbox (never on the wire).
   'not-serialisable': {
     about: 'device',
