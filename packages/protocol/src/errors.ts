@@ -296,7 +296,8 @@ export const CODES = {
     about: 'gateway',
     retry: 'later',
     status: 503,
-    meaning: 'No gateway answered, or something else answered in its place. Said by clients, never on the wire.',
+    meaning:
+      'No gateway answered, or something else answered in its place. Said by clients, never on the wire.',
   },
 
   // The device's outbox (never on the wire).

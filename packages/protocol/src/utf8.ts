@@ -11,30 +11,12 @@ export function utf8Bytes(text: string): number {
 }
 
 const UNITS_PER_CALL = 4096;
-/** Up to here, adding unit by unit is faster than gathering them. */
-const SHORT_BYTES = 32;
 
 /**
  * The text of `bytes` from `start` to before `end`; undefined when they are not UTF-8 (RFC 3629): no overlong forms, no
  * surrogates, nothing above U+10FFFF, nothing cut off.
  */
 export function readUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
-  return (
-    (end - start <= SHORT_BYTES ? readAscii(bytes, start, end) : undefined) ?? readAny(bytes, start, end)
-  );
-}
-
-function readAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
-  let text = '';
-  for (let offset = start; offset < end; offset++) {
-    const byte = bytes[offset] ?? 0;
-    if (byte >= 0x80) return undefined;
-    text += String.fromCharCode(byte);
-  }
-  return text;
-}
-
-function readAny(bytes: Uint8Array, start: number, end: number): string | undefined {
   let text = '';
   let units: number[] = [];
   for (let offset = start; offset < end;) {

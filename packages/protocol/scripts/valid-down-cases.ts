@@ -1,0 +1,157 @@
+import { type Ack, CODES, LIMITS, type StreamState, type Welcome } from '@fieldpost/protocol';
+import type { ValidCase } from './corpus-case.ts';
+import { EPOCH, GENERATION, messageId, OTHER_EPOCH, SESSION } from './sample-values.ts';
+
+const untouched: StreamState = {
+  epoch: EPOCH,
+  queue: 'orders',
+  priority: 3,
+  attempt: 0,
+  accepted: 0,
+  since: 0,
+};
+const accepted: StreamState = { ...untouched, accepted: 2, acceptedId: messageId(2) };
+
+const welcome: Welcome = {
+  type: 'welcome',
+  version: 1,
+  session: SESSION,
+  generation: GENERATION,
+  limits: {
+    frameBytes: LIMITS.frameBytes,
+    bodyBytes: LIMITS.bodyBytesMax,
+    runMessages: LIMITS.runMessages,
+    windowMessages: LIMITS.windowMessages,
+    windowBytes: LIMITS.windowBytes,
+  },
+  streams: [],
+  serverTimeMs: Date.UTC(2026, 10, 23, 8),
+};
+
+function ackOf(...streams: StreamState[]): Ack {
+  return { type: 'ack', streams };
+}
+
+export const validDownCases: readonly ValidCase[] = [
+  { name: 'welcome-first-contact', kind: 'down', about: 'nothing known yet', value: welcome },
+  {
+    name: 'welcome-streams',
+    kind: 'down',
+    about: 'a stream half way, and one never heard of',
+    value: { ...welcome, streams: [accepted, { ...untouched, epoch: OTHER_EPOCH }] },
+  },
+  {
+    name: 'welcome-smallest-limits',
+    kind: 'down',
+    about: 'a gateway that takes very little, with a clock at zero',
+    value: {
+      ...welcome,
+      limits: { frameBytes: 1, bodyBytes: 1, runMessages: 1, windowMessages: 1, windowBytes: 1 },
+      serverTimeMs: 0,
+    },
+  },
+  { name: 'ack-accepted', kind: 'down', about: 'two messages are in the queue', value: ackOf(accepted) },
+  { name: 'ack-nothing', kind: 'down', about: 'no stream of the push got further', value: ackOf() },
+  {
+    name: 'ack-nothing-accepted',
+    kind: 'down',
+    about: 'a gap at the very start: 0, and so no id',
+    value: ackOf(untouched),
+  },
+  {
+    name: 'ack-refusals',
+    kind: 'down',
+    about: 'one of three was refused for good and took its number',
+    value: ackOf({
+      ...accepted,
+      accepted: 3,
+      acceptedId: messageId(3),
+      refusals: [{ number: 2, id: messageId(2), code: 'queue-not-found' }],
+    }),
+  },
+  {
+    name: 'ack-every-field',
+    kind: 'down',
+    about: 'refusals, skips and a stall at once; a code of a later version',
+    value: ackOf({
+      ...accepted,
+      attempt: 4,
+      accepted: 9,
+      acceptedId: messageId(9),
+      since: 5,
+      refusals: [{ number: 6, id: messageId(6), code: 'some-later-code' }],
+      skips: [{ number: 7, id: messageId(7), code: 'cancelled' }],
+      stall: { code: 'quota-exceeded', retryAfterMs: 30_000 },
+    }),
+  },
+  {
+    name: 'ack-empty-lists',
+    kind: 'down',
+    about: 'empty lists say the same as none',
+    value: ackOf({ ...accepted, refusals: [], skips: [] }),
+  },
+  {
+    name: 'ack-largest-values',
+    kind: 'down',
+    about: 'numbers at 2^53 - 1',
+    value: ackOf({
+      ...accepted,
+      queue: 'q'.repeat(LIMITS.queueNameCharacters),
+      priority: LIMITS.priorityMax,
+      attempt: LIMITS.numberMax,
+      accepted: LIMITS.numberMax,
+      since: LIMITS.numberMax,
+      stall: { code: 'busy', retryAfterMs: LIMITS.numberMax },
+    }),
+  },
+  {
+    name: 'ack-whole-run-refused',
+    kind: 'down',
+    about: 'every message of a run was refused',
+    value: ackOf({
+      ...accepted,
+      accepted: 256,
+      refusals: Array.from({ length: 256 }, (_, index) => ({
+        number: index + 1,
+        id: messageId(1),
+        code: 'bad-message',
+      })),
+    }),
+  },
+  {
+    name: 'fenced-newer-connection',
+    kind: 'down',
+    about: 'with the session in force',
+    value: { type: 'fenced', reason: 'newer-connection', session: SESSION },
+  },
+  { name: 'fenced-revoked', kind: 'down', about: 'for good', value: { type: 'fenced', reason: 'revoked' } },
+  {
+    name: 'fenced-upgrade-required',
+    kind: 'down',
+    about: 'no version in common',
+    value: { type: 'fenced', reason: 'upgrade-required' },
+  },
+  ...Object.keys(CODES).map((code): ValidCase => ({
+    name: `error-${code}`,
+    kind: 'down',
+    about: 'each code of the table can stand in an error frame',
+    value: { type: 'error', code, detail: '' },
+  })),
+  {
+    name: 'error-every-field',
+    kind: 'down',
+    about: 'the longest detail, characters outside ASCII, line ends',
+    value: {
+      type: 'error',
+      code: 'busy',
+      detail: `\u{1f422}\r\n${'d'.repeat(LIMITS.detailCharacters - 4)}`,
+      retryAfterMs: 1000,
+    },
+  },
+  {
+    name: 'error-longest-code',
+    kind: 'down',
+    about: 'a code of a later version, as long as codes get',
+    value: { type: 'error', code: 'c'.repeat(64), detail: 'x', retryAfterMs: 0 },
+  },
+];
