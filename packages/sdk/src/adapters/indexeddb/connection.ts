@@ -1,0 +1,195 @@
+import type { DeviceId } from '@fieldpost/protocol';
+import { openDB } from 'idb';
+import { FieldpostError } from '../../core/fieldpost-error.ts';
+import { errorName, failureKind, isCommitError, toFieldpostError } from './failure.ts';
+import { type Db, type OutboxSchema, SCHEMA_STEPS, type SchemaStep } from './schema.ts';
+
+export interface ConnectionOptions {
+  readonly name: string;
+  /** How long opening may take, blocked by other tabs or hanging. Milliseconds. */
+  readonly openTimeoutMs: number;
+  /** The schema, for tests of its upgrade. */
+  readonly steps?: readonly SchemaStep[];
+}
+
+export interface UseOptions {
+  /** Frees the space that is kept for it, once, when the quota is used up. */
+  readonly makeRoom?: (db: Db) => Promise<void>;
+}
+
+/**
+ * The handle of the database, which browsers close or break at their pleasure: one that is found dead is dropped and the
+ * work done once more with a new one. So all work must bear being done twice.
+ */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #running = new Set<Promise<unknown>>();
+  #db: Promise<Db> | undefined;
+  /** The device that the database belongs to, once `open` has found out. A handle opened later must find the same. */
+  #device: DeviceId | undefined;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  set device(device: DeviceId) {
+    this.#device = device;
+  }
+
+  /** Forgets whose database it was, before it is opened anew. */
+  forgetDevice(): void {
+    this.#device = undefined;
+  }
+
+  /** Does some work with a handle that works. `doing` says in an error what was tried. */
+  async use<Result>(
+    doing: string,
+    work: (db: Db) => Promise<Result>,
+    options: UseOptions = {},
+  ): Promise<Result> {
+    if (this.#closed) throw new FieldpostError('closed', `${doing}: the outbox store was closed`);
+    const running = this.#attempts(doing, options, work);
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.allSettled(this.#running);
+    const opened = this.#db;
+    this.#db = undefined;
+    if (opened === undefined) return;
+    try {
+      (await opened).close();
+    } catch {
+      // It never opened, so there is nothing to close.
+    }
+  }
+
+  async #attempts<Result>(
+    doing: string,
+    options: UseOptions,
+    work: (db: Db) => Promise<Result>,
+  ): Promise<Result> {
+    let maybeDone = false;
+    let triesLeft = 2;
+    let roomLeft = options.makeRoom;
+    for (;;) {
+      let db: Db | undefined;
+      try {
+        db = await this.#handle();
+        return await work(db);
+      } catch (error) {
+        const kind = failureKind(error);
+        if (kind === 'dead' && isCommitError(error)) maybeDone = true;
+        if (kind === 'full' && roomLeft !== undefined && db !== undefined) {
+          await makeRoom(roomLeft, db);
+          roomLeft = undefined;
+          continue;
+        }
+        triesLeft--;
+        if (kind !== 'dead' || triesLeft === 0) throw toFieldpostError(error, doing, maybeDone);
+        if (db !== undefined) this.#drop(db);
+      }
+    }
+  }
+
+  #handle(): Promise<Db> {
+    if (this.#db !== undefined) return this.#db;
+    const opening: Promise<Db> = this.#open().catch((error: unknown) => {
+      if (this.#db === opening) this.#db = undefined;
+      throw error;
+    });
+    this.#db = opening;
+    return opening;
+  }
+
+  async #open(): Promise<Db> {
+    const db = await openInTime(this.#options, (dead) => this.#drop(dead));
+    if (this.#device === undefined) return db;
+    try {
+      const found: unknown = await db.get('state', 'device');
+      if (found === this.#device) return db;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    db.close();
+    throw new FieldpostError(
+      'storage-lost',
+      `the database "${this.#options.name}" was deleted or replaced while it was in use: connect anew`,
+    );
+  }
+
+  /** The next work opens a new handle. Running transactions of the old one end first. */
+  #drop(db: Db): void {
+    db.close();
+    const current = this.#db;
+    if (current === undefined) return;
+    current.then(
+      (handle) => {
+        if (handle === db && this.#db === current) this.#db = undefined;
+      },
+      () => undefined,
+    );
+  }
+}
+
+async function makeRoom(free: (db: Db) => Promise<void>, db: Db): Promise<void> {
+  try {
+    await free(db);
+  } catch {
+    // Then the second try fails for want of space, and says so.
+  }
+}
+
+/** Opens the database, or gives up after a while: browsers can leave an open pending for ever, without an event. */
+function openInTime(options: ConnectionOptions, died: (db: Db) => void): Promise<Db> {
+  const steps = options.steps ?? SCHEMA_STEPS;
+  return new Promise((resolve, reject) => {
+    let blockedBy = '';
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      const message = `the database "${options.name}" did not open within ${options.openTimeoutMs} ms${blockedBy}`;
+      reject(
+        new FieldpostError(
+          'storage-blocked',
+          `${message}. Close other tabs of this app, or restart the browser.`,
+        ),
+      );
+    }, options.openTimeoutMs);
+    let handle: Db | undefined;
+    const opening = openDB<OutboxSchema>(options.name, steps.length, {
+      upgrade: (db, oldVersion, _newVersion, transaction) => {
+        for (const step of steps.slice(oldVersion)) step(db, transaction);
+      },
+      blocked: (version) => {
+        blockedBy = `: another tab holds its version ${version} open`;
+      },
+      blocking: () => handle !== undefined && died(handle),
+      terminated: () => handle !== undefined && died(handle),
+    });
+    opening
+      .then(
+        (db) => {
+          handle = db;
+          if (late) db.close();
+          else resolve(db);
+        },
+        (error: unknown) => reject(explainOpen(error, options.name)),
+      )
+      .finally(() => clearTimeout(timer));
+  });
+}
+
+function explainOpen(error: unknown, name: string): unknown {
+  if (errorName(error) !== 'VersionError') return error;
+  const message = `the database "${name}" was written by a newer release of this app: reload the page to get that release`;
+  return new FieldpostError('storage-failed', message, { cause: error });
+}

@@ -1,0 +1,110 @@
+import type { OpenedOutbox, OpenRequest, OutboxStore, SavedSegments } from '../../ports/outbox-store.ts';
+import { Connection } from './connection.ts';
+import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
+import { parseDevice } from './record.ts';
+import { freeReserve, keepReserve } from './reserve.ts';
+import { type LogView, saveSegments } from './save.ts';
+import type { Db, SchemaStep } from './schema.ts';
+import { discardDeadLetter, settle, takeLease } from './settle.ts';
+import { unheard, writeIn } from './transact.ts';
+import { trim } from './trim.ts';
+
+/** How to keep an outbox in IndexedDB. */
+export interface IndexedDbOutboxOptions {
+  /** The database's name on this origin. */
+  readonly name: string;
+  /** Hears of records that cannot be read; the rest goes on without them. Default: nobody. */
+  readonly report?: Report;
+  /** How long opening may take before it fails with `storage-blocked`. Milliseconds. Default 10,000. */
+  readonly openTimeoutMs?: number;
+  /** The steps of the schema, for tests of an upgrade. Default: those of this release. */
+  readonly steps?: readonly SchemaStep[];
+}
+
+/**
+ * An outbox store in IndexedDB. Any number of tabs and workers may use one database at once.
+ *
+ * A save is one record for each segment and nothing else: the segment's key tells its numbers, so there is no counter to
+ * read or write beside it. See `segment-key.ts` and `save.ts`.
+ *
+ * @since 0.1.0
+ */
+export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): OutboxStore {
+  const report = options.report ?? (() => undefined);
+  const connection = new Connection({ openTimeoutMs: 10_000, ...options });
+  const save = inTurn(connection);
+  const full = { makeRoom: freeReserve };
+  return {
+    open: (request) => open(connection, request),
+    save,
+    readLog: () => connection.use('reading the log', (db) => readLog(db, report)),
+    loadSegments: (request) => connection.use('loading segments', (db) => loadSegments(db, request, report)),
+    listSegments: ({ after }) => connection.use('listing segments', (db) => listSegments(db, after, report)),
+    settle: (holder, settlement) =>
+      connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
+    trim: (request) =>
+      connection.use(
+        'trimming the log',
+        async (db) => {
+          const removed = await trim(db, request);
+          if (removed > 0) await keepReserve(db);
+          return removed;
+        },
+        full,
+      ),
+    lease: (request) => connection.use('taking the lease', (db) => takeLease(db, request), full),
+    find: (id) => connection.use('finding a message', (db) => findMessage(db, id, report)),
+    listDeadLetters: () => connection.use('listing dead letters', (db) => listDeadLetters(db, report)),
+    discardDeadLetter: (id) =>
+      connection.use('discarding a dead letter', (db) => discardDeadLetter(db, id), full),
+    close: () => connection.close(),
+  };
+}
+
+async function open(connection: Connection, request: OpenRequest): Promise<OpenedOutbox> {
+  connection.forgetDevice();
+  const { device, isNew } = await connection.use('opening the outbox', (db) => identify(db, request));
+  connection.device = device;
+  await connection.use('opening the outbox', keepReserve);
+  if (request.marker !== undefined && request.marker !== device) return { device, condition: 'lost' };
+  return { device, condition: isNew ? 'created' : 'opened' };
+}
+
+/** Whose database it is; the caller's, if it is nobody's. */
+async function identify(
+  db: Db,
+  { device }: OpenRequest,
+): Promise<{ readonly device: OpenRequest['device']; readonly isNew: boolean }> {
+  return writeIn<{ device: OpenRequest['device']; isNew: boolean }>(
+    db,
+    ['state'],
+    'strict',
+    async (transaction) => {
+      const state = transaction.objectStore('state');
+      const found = parseDevice(await state.get('device'));
+      if (found !== undefined) return { abort: { device: found, isNew: false } };
+      unheard(state.put(device, 'device'));
+      return { device, isNew: true };
+    },
+  );
+}
+
+/**
+ * Saves one after the other, in the order of the calls, each on what the one before left. Two at once would only wait for
+ * each other inside the database.
+ */
+function inTurn(connection: Connection): OutboxStore['save'] {
+  let view: LogView | undefined;
+  let previous: Promise<unknown> = Promise.resolve();
+  return (epoch, decide) => {
+    const before = previous;
+    const saving = connection.use('saving', async (db): Promise<SavedSegments> => {
+      await before;
+      const { saved, view: after } = await saveSegments(db, epoch, decide, view);
+      view = after ?? view;
+      return saved;
+    });
+    previous = saving.catch(() => undefined);
+    return saving;
+  };
+}

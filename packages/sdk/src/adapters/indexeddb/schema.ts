@@ -1,0 +1,44 @@
+import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
+
+/**
+ * The object stores. Keys and values are `unknown` on the way back, whatever was put: other releases, other code of the
+ * origin and people with developer tools write here too.
+ */
+export interface OutboxSchema extends DBSchema {
+  /** Segments in save order, under the binary key of `segment-key.ts`: `{ messages, checksum }`. */
+  segments: { key: IDBValidKey; value: unknown };
+  /** By epoch: what the keys of its trimmed segments said, so that its tail can be told from the keys alone. */
+  epochs: { key: IDBValidKey; value: unknown };
+  /** By id: `{ position }` of the segment, for ids that the caller supplied. */
+  suppliedIds: { key: IDBValidKey; value: unknown; indexes: { position: IDBValidKey } };
+  /** By `[epoch, queue, priority]`: how far the gateway's answers have been written down. */
+  marks: { key: IDBValidKey; value: unknown };
+  /** Messages set aside, numbered in the order of being set aside. */
+  deadLetters: { key: IDBValidKey; value: unknown; indexes: { id: IDBValidKey } };
+  /** Single records: `device`, `log`, `lease`, `trimmed`, `reserve`. */
+  state: { key: IDBValidKey; value: unknown };
+}
+
+export type Db = IDBPDatabase<OutboxSchema>;
+export type StoreName = StoreNames<OutboxSchema>;
+export type Transaction<Mode extends IDBTransactionMode = 'readonly' | 'readwrite'> = IDBPTransaction<
+  OutboxSchema,
+  StoreName[],
+  Mode
+>;
+type UpgradeTransaction = IDBPTransaction<OutboxSchema, StoreName[], 'versionchange'>;
+
+/** One step from a version of the database to the next. */
+export type SchemaStep = (db: Db, transaction: UpgradeTransaction) => void;
+
+/** Append only: step n brings a database of version n to n + 1, and released steps never change. */
+export const SCHEMA_STEPS: readonly SchemaStep[] = [
+  (db) => {
+    db.createObjectStore('segments');
+    db.createObjectStore('epochs');
+    db.createObjectStore('suppliedIds').createIndex('position', 'position');
+    db.createObjectStore('marks');
+    db.createObjectStore('deadLetters', { autoIncrement: true }).createIndex('id', 'id', { unique: true });
+    db.createObjectStore('state');
+  },
+];

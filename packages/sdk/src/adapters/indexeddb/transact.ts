@@ -1,0 +1,86 @@
+import { CommitError } from './failure.ts';
+import type { Db, StoreName, Transaction } from './schema.ts';
+
+/** `strict` survives power loss; `relaxed` is for what may be forgotten without harm. */
+export type Durability = 'strict' | 'relaxed';
+
+/** A result that leaves nothing written. */
+export interface Aborted<Result> {
+  readonly abort: Result;
+}
+
+/** Reads in one transaction. `body` awaits nothing but the transaction's own requests. */
+export async function readIn<Result>(
+  db: Db,
+  stores: StoreName[],
+  body: (transaction: Transaction<'readonly'>) => Promise<Result>,
+): Promise<Result> {
+  const transaction = db.transaction(stores, 'readonly');
+  const ended = endOf(transaction);
+  try {
+    return await body(transaction);
+  } catch (error) {
+    throw await causeOf(error, transaction, ended);
+  } finally {
+    await ended;
+  }
+}
+
+/**
+ * Writes in one transaction and resolves when it is committed. When `body` throws, or returns `{ abort }`, nothing is
+ * written. `body` awaits nothing but the transaction's own requests, and hands those whose result it does not need to
+ * `unheard`: the transaction's end tells of their failures.
+ */
+export async function writeIn<Result>(
+  db: Db,
+  stores: StoreName[],
+  durability: Durability,
+  body: (transaction: Transaction<'readwrite'>) => Promise<Result | Aborted<Result>>,
+): Promise<Result> {
+  const transaction = db.transaction(stores, 'readwrite', { durability });
+  const ended = endOf(transaction);
+  let result: Result | Aborted<Result>;
+  try {
+    result = await body(transaction);
+    if (isAborted(result)) transaction.abort();
+    else transaction.commit();
+  } catch (error) {
+    throw await causeOf(error, transaction, ended);
+  }
+  const committed = await ended;
+  if (isAborted(result)) return result.abort;
+  if (!committed) {
+    const cause = transaction.error ?? new DOMException('aborted without a reason', 'AbortError');
+    throw new CommitError(`the commit failed: ${cause.name}`, { cause });
+  }
+  return result;
+}
+
+/** Keeps a request that nobody waits for from becoming an unhandled rejection when its transaction is aborted. */
+export function unheard(request: Promise<unknown> | undefined): void {
+  request?.catch(() => undefined);
+}
+
+/** Resolves when the transaction is over: with whether it was committed. */
+function endOf(transaction: Transaction): Promise<boolean> {
+  return transaction.done.then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Ends a transaction whose body threw. What the browser gives as its reason tells more than a request's `AbortError`. */
+async function causeOf(thrown: unknown, transaction: Transaction, ended: Promise<boolean>): Promise<Error> {
+  try {
+    transaction.abort();
+  } catch {
+    // It is over already, for a reason of its own.
+  }
+  await ended;
+  if (transaction.error !== null) return transaction.error;
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+function isAborted<Result>(result: Result | Aborted<Result>): result is Aborted<Result> {
+  return typeof result === 'object' && result !== null && 'abort' in result;
+}
