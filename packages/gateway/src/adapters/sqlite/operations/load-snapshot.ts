@@ -1,0 +1,160 @@
+import {
+  type DeviceId,
+  type EpochId,
+  type MessageId,
+  type SessionNonce,
+  type StreamKey,
+  streamKeyText,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import type Database from 'better-sqlite3';
+import type {
+  DeviceRow,
+  EpochRow,
+  NumberedFate,
+  QueueRow,
+  Scope,
+  SendRow,
+  Snapshot,
+  StreamRow,
+} from '../../../ports/gateway-store.ts';
+import { bytesView } from '../bytes-view.ts';
+import type { QueueStates } from '../queue-states.ts';
+import type { Symbols } from '../symbols.ts';
+
+/** Loads what a transaction's `decide` looks at. */
+export type LoadSnapshot = (scope: Scope) => Snapshot;
+
+export function prepareLoadSnapshot(
+  database: Database.Database,
+  symbols: Symbols,
+  queues: QueueStates,
+): LoadSnapshot {
+  const loadDevice = prepareLoadDevice(database, symbols);
+  const loadEpoch = prepareLoadEpoch(database, symbols);
+  const loadStream = prepareLoadStream(database, symbols);
+  const loadSend = prepareLoadSend(database, queues);
+
+  return (scope) => {
+    const epochs = new Map<EpochId, EpochRow>();
+    for (const epoch of scope.epochs ?? []) setIfFound(epochs, epoch, loadEpoch(epoch));
+    const streams = new Map<string, StreamRow>();
+    for (const { key, since } of scope.streams ?? [])
+      setIfFound(streams, streamKeyText(key), loadStream(key, since));
+    const rows = new Map<string, QueueRow>();
+    for (const queue of scope.queues ?? []) setIfFound(rows, queue, queues.find(queue)?.row);
+    const sends = new Map<MessageId, SendRow>();
+    for (const { queue, id } of scope.sends ?? []) setIfFound(sends, id, loadSend(queue, id));
+    return {
+      device: scope.device === undefined ? undefined : loadDevice(scope.device),
+      epochs,
+      streams,
+      queues: rows,
+      sends,
+    };
+  };
+}
+
+function setIfFound<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row | undefined): void {
+  if (row !== undefined) rows.set(key, row);
+}
+
+function prepareLoadDevice(
+  database: Database.Database,
+  symbols: Symbols,
+): (device: DeviceId) => DeviceRow | undefined {
+  const select = database.prepare<[number], DeviceColumns>(
+    `SELECT subject, session_number, session_nonce, revoked, client, first_seen_at, last_seen_at, waiting_messages
+     FROM devices WHERE device = ?`,
+  );
+  return (device) => {
+    const number = symbols.find('device', device);
+    const row = number === undefined ? undefined : select.get(number);
+    if (row === undefined) return undefined;
+    return {
+      device,
+      subject: row.subject,
+      session: { number: row.session_number, nonce: row.session_nonce as SessionNonce },
+      revoked: row.revoked === 1,
+      client: row.client,
+      firstSeenAt: row.first_seen_at,
+      lastSeenAt: row.last_seen_at,
+      waitingMessages: row.waiting_messages,
+    };
+  };
+}
+
+function prepareLoadEpoch(
+  database: Database.Database,
+  symbols: Symbols,
+): (epoch: EpochId) => EpochRow | undefined {
+  const select = database.prepare<[number], { subject: string; closed_at: number | null }>(
+    'SELECT subject, closed_at FROM epochs WHERE epoch = ?',
+  );
+  return (epoch) => {
+    const number = symbols.find('epoch', epoch);
+    const row = number === undefined ? undefined : select.get(number);
+    if (row === undefined) return undefined;
+    return { epoch, subject: row.subject, ...(row.closed_at === null ? {} : { closedAt: row.closed_at }) };
+  };
+}
+
+function prepareLoadStream(
+  database: Database.Database,
+  symbols: Symbols,
+): (key: StreamKey, since: number) => StreamRow | undefined {
+  const select = database.prepare<[number, number, number], { accepted: number; accepted_id: Uint8Array }>(
+    'SELECT accepted, accepted_id FROM streams WHERE epoch = ? AND queue = ? AND priority = ?',
+  );
+  const selectFates = database.prepare<
+    [number, number, number, string, number],
+    { number: number; id: string; code: string }
+  >(
+    `SELECT number, id, code FROM fates
+     WHERE epoch = ? AND queue = ? AND priority = ? AND kind = ? AND number > ? ORDER BY number`,
+  );
+  return (key, since) => {
+    const epoch = symbols.find('epoch', key.epoch);
+    const queue = symbols.find('queue', key.queue);
+    if (epoch === undefined || queue === undefined) return undefined;
+    const row = select.get(epoch, queue, key.priority);
+    if (row === undefined) return undefined;
+    const fates = (kind: string): NumberedFate[] =>
+      selectFates
+        .all(epoch, queue, key.priority, kind, since)
+        .map((fate) => ({ ...fate, id: fate.id as MessageId }));
+    return {
+      accepted: row.accepted,
+      acceptedId: uuidFromBytes(row.accepted_id) as MessageId,
+      refusals: fates('refuse'),
+      skips: fates('skip'),
+    };
+  };
+}
+
+function prepareLoadSend(
+  database: Database.Database,
+  queues: QueueStates,
+): (queue: string, id: MessageId) => SendRow | undefined {
+  const select = database.prepare<[number, string], { content_hash: Uint8Array; sent_at: number }>(
+    'SELECT content_hash, sent_at FROM sends WHERE queue = ? AND id = ?',
+  );
+  return (queue, id) => {
+    const number = queues.find(queue)?.number;
+    const row = number === undefined ? undefined : select.get(number, id);
+    return row === undefined
+      ? undefined
+      : { id, contentHash: bytesView(row.content_hash), sentAt: row.sent_at };
+  };
+}
+
+interface DeviceColumns {
+  readonly subject: string;
+  readonly session_number: number;
+  readonly session_nonce: string;
+  readonly revoked: number;
+  readonly client: string;
+  readonly first_seen_at: number;
+  readonly last_seen_at: number;
+  readonly waiting_messages: number;
+}

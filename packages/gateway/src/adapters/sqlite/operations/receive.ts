@@ -1,0 +1,57 @@
+import { invariant } from '@fieldpost/protocol';
+import type Database from 'better-sqlite3';
+import { formatReceipt } from '../../../core/receipt.ts';
+import type { LeasedMessage, ReceiveRequest } from '../../../ports/gateway-store.ts';
+import { placeOfKey, queueEnd, queueStart } from '../message-key.ts';
+import type { QueueState, QueueStates } from '../queue-states.ts';
+import type { Symbols } from '../symbols.ts';
+import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
+
+/** Leases the first visible messages of a queue. Fails with `queue-not-found`. */
+export type Receive = (request: ReceiveRequest) => readonly LeasedMessage[];
+
+export function prepareReceive(database: Database.Database, symbols: Symbols, queues: QueueStates): Receive {
+  const select = database.prepare<[number, number, number, number], MessageColumns & { deliveries: number }>(
+    `SELECT ${MESSAGE_COLUMNS}, body, coalesce(hold.deliveries, 0) AS deliveries
+     FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
+     WHERE message.key >= ? AND message.key < ? AND (hold.until IS NULL OR hold.until <= ?)
+     ORDER BY message.key LIMIT ?`,
+  );
+  const selectFirstEnd = database.prepare<[number, number, number], { until: number | null }>(
+    'SELECT min(until) AS until FROM holds WHERE key >= ? AND key < ? AND until > ?',
+  );
+  const hold = database.prepare(
+    'INSERT OR REPLACE INTO holds (key, until, token, deliveries, bytes) VALUES (?, ?, ?, ?, ?)',
+  );
+
+  return (request) => {
+    const { max, now, leaseTokens } = request;
+    if (max === 0) return [];
+    invariant(leaseTokens.length >= max, `${max} leases need as many tokens, not ${leaseTokens.length}`);
+    const queue = queues.get(request.queue);
+    const leasedUntil = now + request.leaseMs;
+    const knowsPrefix = now < queue.prefix.until;
+    const start = knowsPrefix ? queue.prefix.end : queueStart(queue.number);
+
+    const rows = select.all(start, queueEnd(queue.number), now, max);
+    const leased = rows.map((row, index): LeasedMessage => {
+      const token = leaseTokens[index] ?? '';
+      hold.run(row.key, leasedUntil, token, row.deliveries + 1, contentBytes(row));
+      const receipt = formatReceipt({ key: placeOfKey(row.key), token });
+      return { ...storedMessage(row, row.deliveries + 1, symbols), receipt, leasedUntil };
+    });
+
+    // Everything the scan passed is held now: what it skipped, and what it leased.
+    const lastKey = rows.at(-1)?.key;
+    const end = rows.length < max || lastKey === undefined ? queueEnd(queue.number) : lastKey + 1;
+    const firstEnd = selectFirstEnd.get(start, end, now)?.until ?? Number.POSITIVE_INFINITY;
+    extendPrefix(queue, end, knowsPrefix ? Math.min(queue.prefix.until, firstEnd) : firstEnd);
+    if (leased.length > 0) queue.held = undefined;
+    return leased;
+  };
+}
+
+function extendPrefix(queue: QueueState, end: number, until: number): void {
+  queue.prefix.end = end;
+  queue.prefix.until = until;
+}

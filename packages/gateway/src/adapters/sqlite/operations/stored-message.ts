@@ -1,0 +1,63 @@
+import { type DeviceId, type EpochId, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
+import type { NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
+import { bytesView } from '../bytes-view.ts';
+import { priorityOfKey } from '../message-key.ts';
+import type { Symbols } from '../symbols.ts';
+
+/** The columns of a message but its body, in the order of {@link MessageColumns}. */
+export const MESSAGE_COLUMNS = 'message.key, sent_at, arrived_at, source, number, head';
+
+export interface MessageColumns {
+  readonly key: number;
+  readonly sent_at: number;
+  readonly arrived_at: number;
+  readonly source: number | null;
+  readonly number: number | null;
+  readonly head: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+const ID_BYTES = 16;
+/** The id and the length of the properties. */
+const HEAD_BYTES = ID_BYTES + 2;
+
+/**
+ * The message up to its body, as it came over the wire. Id and properties are mostly views on that message's bytes; then
+ * nothing is copied here.
+ */
+export function headOf({ id, properties }: NewMessage): Uint8Array {
+  const isOnePiece = id.buffer === properties.buffer && id.byteOffset + HEAD_BYTES === properties.byteOffset;
+  if (isOnePiece && id.length === ID_BYTES)
+    return new Uint8Array(id.buffer, id.byteOffset, HEAD_BYTES + properties.length);
+  const head = new Uint8Array(HEAD_BYTES + properties.length);
+  head.set(id, 0);
+  new DataView(head.buffer).setUint16(ID_BYTES, properties.length);
+  head.set(properties, HEAD_BYTES);
+  return head;
+}
+
+/** How many bytes of properties and body a row holds. */
+export function contentBytes(row: MessageColumns): number {
+  return row.head.length - HEAD_BYTES + row.body.length;
+}
+
+/** The name under which a device and its epoch have a symbol. */
+export function sourceName(device: DeviceId, epoch: EpochId): string {
+  return `${epoch} ${device}`;
+}
+
+/** A row as callers of the store see it. */
+export function storedMessage(row: MessageColumns, deliveryCount: number, symbols: Symbols): StoredMessage {
+  const message = {
+    id: uuidFromBytes(row.head.subarray(0, ID_BYTES)) as MessageId,
+    properties: bytesView(row.head.subarray(HEAD_BYTES)),
+    body: bytesView(row.body),
+    priority: priorityOfKey(row.key),
+    sentAt: row.sent_at,
+    arrivedAt: row.arrived_at,
+    deliveryCount,
+  };
+  if (row.source === null || row.number === null) return message;
+  const [epoch, device] = symbols.name(row.source).split(' ');
+  return { ...message, origin: { device: device as DeviceId, epoch: epoch as EpochId, number: row.number } };
+}

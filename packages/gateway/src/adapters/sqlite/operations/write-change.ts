@@ -1,0 +1,62 @@
+import { unreachable } from '@fieldpost/protocol';
+import type Database from 'better-sqlite3';
+import type { Change } from '../../../ports/gateway-store.ts';
+import type { QueueStates } from '../queue-states.ts';
+import type { Symbols } from '../symbols.ts';
+import { prepareAddFate } from './add-fate.ts';
+import { prepareAdvance } from './advance.ts';
+import { prepareAppend } from './append.ts';
+import { prepareDeleteQueue } from './delete-queue.ts';
+import { preparePutDevice } from './put-device.ts';
+import { preparePutEpoch } from './put-epoch.ts';
+import { preparePutQueue } from './put-queue.ts';
+import { preparePutSend } from './put-send.ts';
+
+/** Writes one change of a transaction. Returns the bytes that it appended. */
+export type WriteChange = (change: Change) => number;
+
+export function prepareWriteChange(
+  database: Database.Database,
+  symbols: Symbols,
+  queues: QueueStates,
+): WriteChange {
+  const append = prepareAppend(database, symbols);
+  const advance = prepareAdvance(database, symbols);
+  const addFate = prepareAddFate(database, symbols);
+  const putDevice = preparePutDevice(database, symbols);
+  const putEpoch = preparePutEpoch(database, symbols);
+  const putQueue = preparePutQueue(database, queues);
+  const deleteQueue = prepareDeleteQueue(database, queues);
+  const putSend = preparePutSend(database, queues);
+
+  return (change) => {
+    switch (change.type) {
+      case 'append':
+        return append(queues.get(change.queue), change.messages);
+      case 'advance':
+        advance(change);
+        return 0;
+      case 'refuse':
+      case 'skip':
+        addFate(change.type, change.stream, change.fate);
+        return 0;
+      case 'put-device':
+        putDevice(change.row);
+        return 0;
+      case 'put-epoch':
+        putEpoch(change.row);
+        return 0;
+      case 'put-queue':
+        putQueue(change.row);
+        return 0;
+      case 'delete-queue':
+        deleteQueue(change.name);
+        return 0;
+      case 'put-send':
+        putSend(change.queue, change.row);
+        return 0;
+      default:
+        return unreachable(change);
+    }
+  };
+}

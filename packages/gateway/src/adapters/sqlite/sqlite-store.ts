@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { access } from 'node:fs/promises';
+import type { GenerationId } from '@fieldpost/protocol';
+import type Database from 'better-sqlite3';
+import { StoreError } from '../../core/store-error.ts';
+import type {
+  Decision,
+  GatewayStore,
+  LeasedMessage,
+  PeekPage,
+  PeekRequest,
+  QueueInfo,
+  ReceiveRequest,
+  Scope,
+  SettleRequest,
+  SettleResult,
+  Snapshot,
+} from '../../ports/gateway-store.ts';
+import { backUp } from './back-up.ts';
+import { GroupCommit } from './group-commit.ts';
+import { LogCycle } from './log-cycle.ts';
+import { migrate } from './migrate.ts';
+import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open-database.ts';
+import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
+import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
+import { type Peek, preparePeek } from './operations/peek.ts';
+import { prepareReceive, type Receive } from './operations/receive.ts';
+import { prepareSettle, type Settle } from './operations/settle.ts';
+import { prepareWriteChange, type WriteChange } from './operations/write-change.ts';
+import { QueueStates } from './queue-states.ts';
+import { openingError } from './sqlite-error.ts';
+import { Symbols } from './symbols.ts';
+
+/** What a SQLite store is opened with. */
+export interface SqliteStoreOptions {
+  /** The database file; made, with its folder, when it is not there. Its log stands beside it as `FILE-wal`. */
+  readonly file: string;
+  /** How long to wait for a gateway that is stopping to let go of the file. */
+  readonly lockWaitMs?: number;
+  /** From this length on the log is carried over into the file. */
+  readonly logBytesMax?: number;
+  /**
+   * Called once when the disk failed in a way that leaves the last writes in doubt. From then on every call fails with
+   * this error: end the process.
+   */
+  readonly onFailure?: (error: StoreError) => void;
+  /** How the database handle is made; for tests. */
+  readonly open?: OpenHandle;
+}
+
+const LOCK_WAIT_MS_DEFAULT = 2000;
+const LOG_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
+/** Bytes after which a group is committed although more calls wait: bounds how long the first one waits. */
+const GROUP_BYTES_MAX = 8 * 1024 * 1024;
+
+/**
+ * Opens the store in a SQLite file, for this process alone.
+ *
+ * @throws StoreError `store-locked`, `storage-unsafe`, `schema-too-new`, `store-damaged`, `store-read-only`,
+ * `store-full`, `store-failed`: each says what to do
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<GatewayStore> {
+  const {
+    file,
+    open = openHandle,
+    lockWaitMs = LOCK_WAIT_MS_DEFAULT,
+    logBytesMax = LOG_BYTES_MAX_DEFAULT,
+  } = options;
+  const database = await openDatabase(file, open, lockWaitMs);
+  try {
+    const log = new LogCycle(database, logBytesMax);
+    log.carryOver();
+    const generation = initialise(database, log);
+    return new SqliteStore(database, log, generation, options.onFailure);
+  } catch (error) {
+    closeDatabase(database);
+    throw openingError(error, file);
+  }
+}
+
+/** Brings the schema up to date and gives a new store its generation, in one transaction. */
+function initialise(database: Database.Database, log: LogCycle): GenerationId {
+  database.exec('BEGIN IMMEDIATE');
+  log.mark();
+  migrate(database);
+  database
+    .prepare("INSERT INTO meta (name, value) VALUES ('generation', ?) ON CONFLICT DO NOTHING")
+    .run(randomUUID());
+  const generation = database
+    .prepare<[], { value: string }>("SELECT value FROM meta WHERE name = 'generation'")
+    .get();
+  database.exec('COMMIT');
+  log.committed();
+  if (generation === undefined)
+    throw new StoreError('store-damaged', `${database.name} has no generation: restore a backup`);
+  return generation.value as GenerationId;
+}
+
+class SqliteStore implements GatewayStore {
+  readonly generation: GenerationId;
+  readonly #database: Database.Database;
+  readonly #commits: GroupCommit;
+  readonly #queues: QueueStates;
+  readonly #load: LoadSnapshot;
+  readonly #write: WriteChange;
+  readonly #receive: Receive;
+  readonly #settle: Settle;
+  readonly #peek: Peek;
+  readonly #describe: DescribeQueue;
+  #groupBytes = 0;
+  #running: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(
+    database: Database.Database,
+    log: LogCycle,
+    generation: GenerationId,
+    onFailure: SqliteStoreOptions['onFailure'],
+  ) {
+    const symbols = new Symbols(database);
+    this.generation = generation;
+    this.#database = database;
+    this.#queues = new QueueStates(database);
+    this.#load = prepareLoadSnapshot(database, symbols, this.#queues);
+    this.#write = prepareWriteChange(database, symbols, this.#queues);
+    this.#receive = prepareReceive(database, symbols, this.#queues);
+    this.#settle = prepareSettle(database, this.#queues);
+    this.#peek = preparePeek(database, symbols, this.#queues);
+    this.#describe = prepareDescribeQueue(database);
+    this.#commits = new GroupCommit(database, log, {
+      isGroupFull: () => this.#groupBytes >= GROUP_BYTES_MAX,
+      onGroupEnd: () => (this.#groupBytes = 0),
+      onTakenBack: () => {
+        symbols.forget();
+        this.#queues.forgetAll();
+      },
+      onFailure: (error) => onFailure?.(error),
+    });
+  }
+
+  transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result> {
+    return this.#commits.write(() => {
+      const { changes, result } = decide(this.#load(scope));
+      for (const change of changes) this.#groupBytes += this.#write(change);
+      return result;
+    });
+  }
+
+  receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
+    return this.#commits.write(() => this.#receive(request));
+  }
+
+  settle(request: SettleRequest): Promise<readonly SettleResult[]> {
+    return this.#commits.write(() => this.#settle(request));
+  }
+
+  peek(request: PeekRequest): Promise<PeekPage> {
+    return this.#commits.read(() => this.#peek(request));
+  }
+
+  listQueues(now: number): Promise<readonly QueueInfo[]> {
+    return this.#commits.read(() =>
+      this.#queues.names().map((name) => this.#describe.info(this.#queues.get(name), now)),
+    );
+  }
+
+  getQueue(name: string, now: number): Promise<QueueInfo | undefined> {
+    return this.#commits.read(() => {
+      const queue = this.#queues.find(name);
+      return queue === undefined ? undefined : this.#describe.info(queue, now);
+    });
+  }
+
+  nextVisibleAt(name: string, now: number): Promise<number | undefined> {
+    return this.#commits.read(() => {
+      const queue = this.#queues.find(name);
+      return queue === undefined ? undefined : this.#describe.held(queue, now).nextEndsAt;
+    });
+  }
+
+  async backup(file: string): Promise<void> {
+    await this.#commits.read(() => undefined);
+    const exists = await access(file).then(
+      () => true,
+      () => false,
+    );
+    if (exists) throw new StoreError('conflict', `the backup file ${file} exists: name another one`);
+    const copying = backUp(this.#database, file);
+    this.#running = Promise.allSettled([this.#running, copying]);
+    return copying;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#commits.finish();
+    await this.#running;
+    closeDatabase(this.#database);
+  }
+}
