@@ -1,0 +1,127 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import { CODES, FRAME_EVENT, LIMITS } from '@fieldpost/protocol';
+import { Server, type Socket } from 'socket.io';
+import type { Authenticator, Principal } from '../../ports/authenticator.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { AcceptConnection, FrameReceiver, FrameSocket } from '../../ports/frame-socket.ts';
+import type { Logger } from '../../ports/logger.ts';
+
+export interface FrameServerPorts {
+  readonly authenticator: Authenticator;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Takes over each connection whose token was valid. */
+  readonly accept: AcceptConnection;
+  /** Whether a page of this origin may connect. */
+  readonly isOriginAllowed: (origin: string) => boolean;
+}
+
+/** Live connections over socket.io on an existing HTTP server. */
+export interface FrameServer {
+  /** Refuses new connections from now on. */
+  refuse(): void;
+  /** Ends what is left and lets go of the HTTP server's upgrades. */
+  close(): Promise<void>;
+}
+
+/** The path of the WebSocket endpoint. */
+export const SOCKET_PATH = '/v1/socket';
+
+/** A frame and the bytes that socket.io puts round it; more ends the connection before it is read into memory. */
+const MESSAGE_BYTES_MAX = LIMITS.frameBytes + 1024;
+const CONNECT_WITHIN_MS = 10_000;
+const PING_INTERVAL_MS = 20_000;
+const PING_TIMEOUT_MS = 20_000;
+
+/**
+ * WebSocket only: frames are binary and already compact, so neither polling nor compression earns its memory. The
+ * Origin is checked before the upgrade, because CORS does not cover WebSockets; the token right behind it.
+ */
+export function createFrameServer(server: HttpServer, ports: FrameServerPorts): FrameServer {
+  let isRefusing = false;
+  const io = new Server(server, {
+    path: SOCKET_PATH,
+    transports: ['websocket'],
+    allowUpgrades: false,
+    httpCompression: false,
+    perMessageDeflate: false,
+    serveClient: false,
+    maxHttpBufferSize: MESSAGE_BYTES_MAX,
+    connectTimeout: CONNECT_WITHIN_MS,
+    pingInterval: PING_INTERVAL_MS,
+    pingTimeout: PING_TIMEOUT_MS,
+    allowRequest: (request, decide) => {
+      const problem = isRefusing ? 'shutting-down' : originProblem(request, ports);
+      decide(problem, problem === undefined);
+    },
+  });
+  const principals = new WeakMap<Socket, Principal>();
+  io.use((socket, next) => {
+    const decide = async (): Promise<void> => {
+      try {
+        principals.set(socket, await admit(socket, ports));
+      } catch {
+        next(refusal('unauthorized'));
+        return;
+      }
+      next();
+    };
+    decide().catch((error: unknown) => ports.logger.error({ error }, 'a handshake failed'));
+  });
+  io.on('connection', (socket) => {
+    const principal = principals.get(socket);
+    if (principal === undefined) socket.disconnect(true);
+    else connect(socket, ports.accept(principal, frameSocket(socket)));
+  });
+  return {
+    refuse() {
+      isRefusing = true;
+    },
+    close: () => io.close(),
+  };
+}
+
+function originProblem(request: IncomingMessage, ports: FrameServerPorts): string | undefined {
+  const { origin } = request.headers;
+  // Programs that are no browsers send none; their token is what counts.
+  if (origin === undefined || ports.isOriginAllowed(origin)) return undefined;
+  ports.logger.info({ origin: origin.slice(0, 256) }, 'a WebSocket of a foreign origin was refused');
+  return 'origin-not-allowed';
+}
+
+async function admit(socket: Socket, ports: FrameServerPorts): Promise<Principal> {
+  const auth: unknown = socket.handshake.auth;
+  const token = typeof auth === 'object' && auth !== null && 'token' in auth ? auth.token : undefined;
+  if (typeof token !== 'string') throw refusal('unauthorized');
+  return ports.authenticator.authenticate(token, ports.clock.now());
+}
+
+/** What the client gets as `connect_error`: the code, in the place that socket.io has for it. */
+function refusal(code: 'unauthorized'): Error {
+  return Object.assign(new Error(CODES[code].meaning), { data: { code } });
+}
+
+function frameSocket(socket: Socket): FrameSocket {
+  return {
+    send: (frame) => {
+      socket.emit(FRAME_EVENT, frame);
+    },
+    disconnect: () => {
+      socket.disconnect(true);
+    },
+  };
+}
+
+function connect(socket: Socket, receiver: FrameReceiver): void {
+  // An emitter without a listener for `error` throws, and `error` is a name that a peer may send.
+  socket.on('error', () => undefined);
+  socket.onAny((event: unknown, ...values: unknown[]) => {
+    const [frame] = values;
+    if (event === FRAME_EVENT && frame instanceof Uint8Array) receiver.received(frame);
+    else
+      receiver.receivedOther(
+        event === FRAME_EVENT ? 'a frame event without binary data' : 'an event that is no frame',
+      );
+  });
+  socket.on('disconnect', () => receiver.disconnected());
+}

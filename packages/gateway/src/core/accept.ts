@@ -1,0 +1,317 @@
+import {
+  type Ack,
+  type Code,
+  type DeviceId,
+  decodeProperties,
+  type EpochId,
+  type Fenced,
+  LIMITS,
+  type MessageId,
+  ProtocolError,
+  splitMessage,
+  type StreamKey,
+  streamKeyText,
+  type StreamState,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import type { Grants } from '../ports/authenticator.ts';
+import type {
+  Change,
+  Decision,
+  EpochRow,
+  NewMessage,
+  NumberedFate,
+  QueueRow,
+  Snapshot,
+} from '../ports/gateway-store.ts';
+import { allows } from './permissions.ts';
+import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
+import { fenceUnlessInForce } from './session-check.ts';
+
+/**
+ * The rules by which the gateway takes messages of devices ("Accepting" in `docs/protocol/v1.md`): with `accepted` the
+ * high-water mark of a stream, number `accepted + 1` is taken, a lower one is a duplicate, a higher one a gap. Marks,
+ * messages, refusals and skips are changes of one transaction, in which the session is checked as well.
+ */
+export interface AcceptContext {
+  readonly device: DeviceId;
+  /** Whom the token speaks for, and what it allows, at this moment. */
+  readonly subject: string;
+  readonly grants: Grants;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** The highest attempt seen of each stream in this session, by `streamKeyText`. */
+  readonly attempts: ReadonlyMap<string, number>;
+  /** Given when a message to an unknown queue creates it (development mode). */
+  readonly createQueue?: { readonly maxBodyBytes: number };
+}
+
+export type AcceptResult =
+  | { readonly reply: Fenced }
+  | {
+      readonly reply: Ack;
+      readonly counts: AcceptCounts;
+      /** Queues that got messages. */
+      readonly arrivals: ReadonlySet<string>;
+      /** Streams of which the device was told more than the store holds: the store went back in time. */
+      readonly wentBack: readonly StreamKey[];
+    };
+
+export interface AcceptCounts {
+  accepted: number;
+  duplicates: number;
+  refused: number;
+  skipped: number;
+  /** Entries not looked at: behind a gap, before their predecessor, of an old attempt, or of a stalled stream. */
+  passedOver: number;
+}
+
+/** Decides on a whole push. */
+export function decideAccept(
+  snapshot: Snapshot,
+  push: ReadPush,
+  context: AcceptContext,
+): Decision<AcceptResult> {
+  const fenced = fenceUnlessInForce(snapshot.device, context.subject, push.session);
+  if (fenced !== undefined) return { changes: [], result: { reply: fenced } };
+  const work = startWork(snapshot, context);
+  for (const run of push.runs) acceptRun(work, run);
+  return finishWork(work);
+}
+
+/** What is known of a stream while a push is decided on: the stored state and what this push adds. */
+interface Lane {
+  readonly key: StreamKey;
+  readonly from: number;
+  accepted: number;
+  acceptedId: MessageId | undefined;
+  attempt: number;
+  since: number;
+  readonly refusals: NumberedFate[];
+  readonly skips: NumberedFate[];
+  stall: NonNullable<StreamState['stall']> | undefined;
+}
+
+interface Work {
+  readonly snapshot: Snapshot;
+  readonly context: AcceptContext;
+  readonly lanes: Map<string, Lane>;
+  readonly epochs: Map<EpochId, EpochRow>;
+  readonly queues: Map<string, QueueRow>;
+  readonly changes: Change[];
+  readonly counts: AcceptCounts;
+  readonly arrivals: Set<string>;
+  readonly wentBack: StreamKey[];
+}
+
+function startWork(snapshot: Snapshot, context: AcceptContext): Work {
+  return {
+    snapshot,
+    context,
+    lanes: new Map(),
+    epochs: new Map(snapshot.epochs),
+    queues: new Map(snapshot.queues),
+    changes: [],
+    counts: { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 },
+    arrivals: new Set(),
+    wentBack: [],
+  };
+}
+
+function acceptRun(work: Work, run: ReadRun): void {
+  const lane = laneOf(work, run);
+  const { counts } = work;
+  // An old attempt was on its way when the device rewound; what it holds comes again behind it.
+  const isOld = run.attempt < lane.attempt;
+  lane.attempt = Math.max(lane.attempt, run.attempt);
+  const start = lane.accepted + 1 - run.first;
+  if (isOld || lane.stall !== undefined || start < 0) {
+    counts.passedOver += run.entries.length;
+    return;
+  }
+  counts.duplicates += Math.min(start, run.entries.length);
+  if (start >= run.entries.length) return;
+  if (!isPredecessorIn(work, run)) {
+    counts.passedOver += run.entries.length - start;
+    return;
+  }
+  takeEntries(work, lane, run, start);
+}
+
+/** Takes the entries from index `start` on: every one of them takes its number, whatever becomes of it. */
+function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void {
+  useEpoch(work, run.stream.epoch);
+  const queue = queueFor(work, run.stream.queue);
+  const messages: NewMessage[] = [];
+  const sentAt = Math.max(0, work.context.now - run.ageMs);
+  for (let index = start; index < run.entries.length; index++) {
+    if (lane.refusals.length + lane.skips.length >= UNHEARD_FATES_MAX) {
+      lane.stall = { code: 'stalled', retryAfterMs: STALL_RETRY_MS };
+      work.counts.passedOver += run.entries.length - index;
+      break;
+    }
+    const number = run.first + index;
+    const skip = run.skips.get(index);
+    if (skip !== undefined) {
+      takeFate(work, lane, 'skip', { number, id: skip.id, code: skip.code });
+      continue;
+    }
+    const entry = run.entries[index] ?? NO_BYTES;
+    const read = queue instanceof Refusal ? queue : readEntry(entry, queue);
+    if (read instanceof Refusal) {
+      takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: read.code });
+      continue;
+    }
+    const origin = { device: work.context.device, epoch: run.stream.epoch, number };
+    messages.push({ ...read, priority: run.stream.priority, sentAt, arrivedAt: work.context.now, origin });
+    lane.accepted = number;
+    lane.acceptedId = undefined;
+  }
+  appendMessages(work, lane, messages);
+}
+
+function appendMessages(work: Work, lane: Lane, messages: readonly NewMessage[]): void {
+  const last = messages.at(-1);
+  if (last === undefined) return;
+  // Set only here: making a text of each id would cost more than all else in the loop.
+  lane.acceptedId ??= uuidFromBytes(last.id) as MessageId;
+  work.counts.accepted += messages.length;
+  work.arrivals.add(lane.key.queue);
+  work.changes.push({ type: 'append', queue: lane.key.queue, messages });
+}
+
+function takeFate(work: Work, lane: Lane, type: 'refuse' | 'skip', fate: NumberedFate): void {
+  lane.accepted = fate.number;
+  lane.acceptedId = fate.id;
+  (type === 'refuse' ? lane.refusals : lane.skips).push(fate);
+  work.counts[type === 'refuse' ? 'refused' : 'skipped']++;
+  work.changes.push({ type, stream: lane.key, fate });
+}
+
+function laneOf(work: Work, run: ReadRun): Lane {
+  const known = work.lanes.get(run.streamText);
+  if (known !== undefined) {
+    known.since = Math.min(known.since, run.acknowledged);
+    return known;
+  }
+  const epoch = work.epochs.get(run.stream.epoch);
+  const isForeign = epoch !== undefined && epoch.subject !== work.context.subject;
+  // Of another subject's stream nothing is told, not even how far it is.
+  const row = isForeign ? undefined : work.snapshot.streams.get(run.streamText);
+  const accepted = row?.accepted ?? 0;
+  if (run.acknowledged > accepted && !isForeign) work.wentBack.push(run.stream);
+  const lane: Lane = {
+    key: run.stream,
+    from: accepted,
+    accepted,
+    acceptedId: row?.acceptedId,
+    attempt: work.context.attempts.get(run.streamText) ?? run.attempt,
+    since: run.acknowledged,
+    refusals: [...(row?.refusals ?? [])],
+    skips: [...(row?.skips ?? [])],
+    stall: isForeign ? { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS } : undefined,
+  };
+  work.lanes.set(run.streamText, lane);
+  return lane;
+}
+
+/** Whether the message before the run in save order is settled, seen from within this transaction. */
+function isPredecessorIn(work: Work, run: ReadRun): boolean {
+  if (run.after === undefined) return true;
+  const text = streamKeyText(predecessorKey(run, run.after.epoch));
+  const accepted = work.lanes.get(text)?.accepted ?? work.snapshot.streams.get(text)?.accepted ?? 0;
+  return accepted >= run.after.number;
+}
+
+/** Binds an unknown epoch to its subject, and reopens a closed one: a frozen tab may wake after weeks. */
+function useEpoch(work: Work, epoch: EpochId): void {
+  const known = work.epochs.get(epoch);
+  if (known !== undefined && known.closedAt === undefined) return;
+  const row: EpochRow = { epoch, subject: work.context.subject };
+  work.epochs.set(epoch, row);
+  work.changes.push({ type: 'put-epoch', row });
+}
+
+function queueFor(work: Work, name: string): QueueRow | Refusal {
+  const { context } = work;
+  // Before the existence is looked at: who may not send learns nothing of what exists.
+  if (!allows(context.grants, 'send', name)) return new Refusal('access-denied');
+  const known = work.queues.get(name);
+  if (known !== undefined) return known;
+  if (context.createQueue === undefined || name.startsWith(SYSTEM_PREFIX))
+    return new Refusal('queue-not-found');
+  const row: QueueRow = { name, maxBodyBytes: context.createQueue.maxBodyBytes, createdAt: context.now };
+  work.queues.set(name, row);
+  work.changes.push({ type: 'put-queue', row });
+  return row;
+}
+
+function readEntry(entry: Uint8Array, queue: QueueRow): ReturnType<typeof splitMessage> | Refusal {
+  try {
+    const parts = splitMessage(entry);
+    if (parts.properties.length > 0) decodeProperties(parts.properties);
+    if (parts.body.length > Math.min(queue.maxBodyBytes, LIMITS.bodyBytesMax))
+      return new Refusal('too-large');
+    return parts;
+  } catch (error) {
+    if (error instanceof ProtocolError) return new Refusal(error.code);
+    throw error;
+  }
+}
+
+/** The id under which an entry is refused: what stands where its id belongs, with zeros for what is cut off. */
+function idOfEntry(entry: Uint8Array): MessageId {
+  const id = new Uint8Array(ID_BYTES);
+  id.set(entry.subarray(0, ID_BYTES));
+  return uuidFromBytes(id) as MessageId;
+}
+
+function finishWork(work: Work): Decision<AcceptResult> {
+  const streams: StreamState[] = [];
+  for (const lane of work.lanes.values()) {
+    if (lane.accepted > lane.from && lane.acceptedId !== undefined) {
+      work.changes.push({
+        type: 'advance',
+        stream: lane.key,
+        from: lane.from,
+        to: lane.accepted,
+        id: lane.acceptedId,
+      });
+    }
+    streams.push(stateOf(lane));
+  }
+  const { counts, arrivals, wentBack } = work;
+  return { changes: work.changes, result: { reply: { type: 'ack', streams }, counts, arrivals, wentBack } };
+}
+
+function stateOf(lane: Lane): StreamState {
+  return {
+    ...lane.key,
+    attempt: lane.attempt,
+    accepted: lane.accepted,
+    ...(lane.acceptedId === undefined ? {} : { acceptedId: lane.acceptedId }),
+    since: lane.since,
+    ...(lane.refusals.length === 0 ? {} : { refusals: lane.refusals }),
+    ...(lane.skips.length === 0 ? {} : { skips: lane.skips }),
+    ...(lane.stall === undefined ? {} : { stall: lane.stall }),
+  };
+}
+
+/** Why nothing of a run, or one entry, becomes a message. */
+class Refusal {
+  readonly code: Code;
+
+  constructor(code: Code) {
+    this.code = code;
+  }
+}
+
+/** Names that start so belong to the gateway itself. */
+const SYSTEM_PREFIX = 'sys.';
+const ID_BYTES = 16;
+const NO_BYTES = new Uint8Array(0);
+/** Every answer repeats what the device has not heard of; a device that never hears may not let the answers grow. */
+const UNHEARD_FATES_MAX = 2 * LIMITS.windowMessages;
+const STALL_RETRY_MS = 1_000;
+/** Another subject's epoch does not change hands: asking again is of little use. */
+const FOREIGN_RETRY_MS = 60_000;

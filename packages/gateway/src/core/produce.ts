@@ -1,0 +1,94 @@
+import { bytesFromUuid, type Code, type MessageId } from '@fieldpost/protocol';
+import type {
+  Change,
+  Decision,
+  NewMessage,
+  QueueRow,
+  Scope,
+  SendRow,
+  Snapshot,
+} from '../ports/gateway-store.ts';
+
+/** A message of a server-side producer. */
+export interface ProducedMessage {
+  readonly id: MessageId;
+  /** Encoded as a device would have encoded them. */
+  readonly properties: Uint8Array;
+  readonly body: Uint8Array;
+  readonly priority: number;
+  /** SHA-256 of what makes two sends the same; absent when the producer named no id, so that none can repeat. */
+  readonly contentHash?: Uint8Array;
+}
+
+export interface ProduceContext {
+  readonly queue: string;
+  /** Unix milliseconds. */
+  readonly now: number;
+  /** Given when a message to an unknown queue creates it (development mode). */
+  readonly createQueue?: { readonly maxBodyBytes: number };
+}
+
+/** What the producer hears of a message: the same at every repetition of its id. */
+export interface ProducedAnswer {
+  readonly id: MessageId;
+  /** Unix milliseconds of the first send. */
+  readonly sentAt: number;
+}
+
+export type ProduceResult =
+  | { readonly answers: readonly ProducedAnswer[]; readonly stored: number }
+  /** Message `index` is the reason why nothing of the request was stored. */
+  | { readonly code: Extract<Code, 'queue-not-found' | 'too-large' | 'conflict'>; readonly index: number };
+
+export function scopeOfProduce(queue: string, messages: readonly ProducedMessage[]): Scope {
+  const named = messages.filter((message) => message.contentHash !== undefined);
+  return { queues: [queue], sends: named.map(({ id }) => ({ queue, id })) };
+}
+
+/** Decides on a send of one or many messages to one queue: all of them, or none. */
+export function decideProduce(
+  snapshot: Snapshot,
+  messages: readonly ProducedMessage[],
+  context: ProduceContext,
+): Decision<ProduceResult> {
+  const changes: Change[] = [];
+  const queue = snapshot.queues.get(context.queue) ?? newQueue(context);
+  if (queue === undefined) return { changes: [], result: { code: 'queue-not-found', index: 0 } };
+  if (!snapshot.queues.has(context.queue)) changes.push({ type: 'put-queue', row: queue });
+  const sends = new Map(snapshot.sends);
+  const appended: NewMessage[] = [];
+  const answers: ProducedAnswer[] = [];
+  for (const [index, message] of messages.entries()) {
+    if (message.body.length > queue.maxBodyBytes)
+      return { changes: [], result: { code: 'too-large', index } };
+    const first = message.contentHash === undefined ? undefined : sends.get(message.id);
+    if (first !== undefined && !isSameContent(first, message))
+      return { changes: [], result: { code: 'conflict', index } };
+    answers.push({ id: message.id, sentAt: first?.sentAt ?? context.now });
+    if (first !== undefined) continue;
+    appended.push(newMessage(message, context.now));
+    if (message.contentHash === undefined) continue;
+    const row: SendRow = { id: message.id, contentHash: message.contentHash, sentAt: context.now };
+    sends.set(message.id, row);
+    changes.push({ type: 'put-send', queue: context.queue, row });
+  }
+  if (appended.length > 0) changes.push({ type: 'append', queue: context.queue, messages: appended });
+  return { changes, result: { answers, stored: appended.length } };
+}
+
+/** The row of a queue made by its first message; undefined where that is not allowed. */
+function newQueue(context: ProduceContext): QueueRow | undefined {
+  if (context.createQueue === undefined || context.queue.startsWith('sys.')) return undefined;
+  return { name: context.queue, maxBodyBytes: context.createQueue.maxBodyBytes, createdAt: context.now };
+}
+
+function newMessage(message: ProducedMessage, now: number): NewMessage {
+  const { properties, body, priority } = message;
+  return { id: bytesFromUuid(message.id), properties, body, priority, sentAt: now, arrivedAt: now };
+}
+
+function isSameContent(row: SendRow, message: ProducedMessage): boolean {
+  const { contentHash } = message;
+  if (contentHash === undefined || contentHash.length !== row.contentHash.length) return false;
+  return row.contentHash.every((byte, index) => byte === contentHash[index]);
+}

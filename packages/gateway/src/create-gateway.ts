@@ -1,0 +1,136 @@
+import { cors } from 'hono/cors';
+import { createApi } from './http/api.ts';
+import { isOriginAllowed } from './http/origins.ts';
+import { addDevTokenRoute } from './http/routes/dev-token.ts';
+import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
+import { addOperationsRoutes } from './http/routes/operations.ts';
+import { addQueueRoutes } from './http/routes/queues.ts';
+import { addReceiveRoutes } from './http/routes/receive.ts';
+import { addReferenceRoutes } from './http/routes/reference.ts';
+import { addSendRoute } from './http/routes/send.ts';
+import type { Authenticator } from './ports/authenticator.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Digest } from './ports/digest.ts';
+import type { Entropy } from './ports/entropy.ts';
+import type { Failpoints } from './ports/failpoints.ts';
+import type { AcceptConnection } from './ports/frame-socket.ts';
+import type { GatewayStore } from './ports/gateway-store.ts';
+import type { Logger } from './ports/logger.ts';
+import type { TokenMinter } from './ports/token-minter.ts';
+import { createArrivals } from './shell/arrivals.ts';
+import { DeviceConnection } from './shell/device-connection.ts';
+import { guardStore } from './shell/guard-store.ts';
+import { createIntake } from './shell/intake.ts';
+import { createLiveSessions } from './shell/live-sessions.ts';
+
+/** What a gateway asks of its surroundings. */
+export interface GatewayPorts {
+  readonly store: GatewayStore;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly digest: Digest;
+  readonly logger: Logger;
+  readonly authenticator: Authenticator;
+  /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
+  readonly tokenMinter?: TokenMinter;
+  /** Given by tests only. */
+  readonly failpoints?: Failpoints;
+}
+
+export interface GatewaySettings {
+  /** The release, for the API description. */
+  readonly version: string;
+  /** Origins whose pages may call: `*`, exact, or with `:*` for any port. */
+  readonly origins: readonly string[];
+  /** Given when a message to an unknown queue creates it (development mode). */
+  readonly createQueue?: { readonly maxBodyBytes: number };
+  /** Called once when the store failed: the process has to end, its state can no longer be known. */
+  readonly onStoreFailure: (error: unknown) => void;
+}
+
+/** A gateway without a network: whatever carries requests and frames is put around it. */
+export interface Gateway {
+  /** Answers an HTTP request. */
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Takes over a live connection. */
+  readonly accept: AcceptConnection;
+  readonly isOriginAllowed: (origin: string) => boolean;
+  /**
+   * Takes nothing new, answers what was taken, ends waiting requests and live connections. The store stays open: its
+   * owner closes it.
+   */
+  stop(): Promise<void>;
+}
+
+const NO_FAILPOINTS: Failpoints = { reach: () => undefined };
+const PREFLIGHT_SECONDS = 600;
+
+/**
+ * Puts a gateway together.
+ *
+ * @since 0.1.0
+ */
+export function createGateway(ports: GatewayPorts, settings: GatewaySettings): Gateway {
+  const { clock, logger, authenticator, failpoints = NO_FAILPOINTS } = ports;
+  const store = guardStore(ports.store, once(settings.onStoreFailure));
+  const arrivals = createArrivals(clock);
+  const liveSessions = createLiveSessions();
+  const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
+  const intake = createIntake({ ...ports, store, failpoints, arrivals, liveSessions }, creation);
+  const stopping = new AbortController();
+  const connections = new Set<DeviceConnection>();
+  const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
+
+  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
+  addOperationsRoutes(api, stopping.signal);
+  addDeviceSyncRoute(api, { intake, failpoints });
+  addQueueRoutes(api, { store, clock });
+  addSendRoute(api, { ...ports, store, arrivals }, creation);
+  addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
+  if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
+  addReferenceRoutes(app, settings);
+  seal();
+
+  return {
+    fetch: (request) => app.fetch(request),
+    isOriginAllowed: mayCall,
+    accept(principal, socket) {
+      const connection = new DeviceConnection(
+        { intake, liveSessions, authenticator, clock, logger, failpoints },
+        principal,
+        socket,
+      );
+      connections.add(connection);
+      connection.closed.then(
+        () => connections.delete(connection),
+        () => undefined,
+      );
+      if (stopping.signal.aborted) connection.stop();
+      return connection;
+    },
+    async stop() {
+      stopping.abort();
+      for (const connection of connections) connection.stop();
+      await Promise.all([...connections].map((connection) => connection.closed));
+    },
+  };
+}
+
+function corsFor(mayCall: (origin: string) => boolean): ReturnType<typeof cors> {
+  return cors({
+    origin: (origin) => (mayCall(origin) ? origin : null),
+    allowMethods: ['GET', 'PUT', 'POST', 'PATCH', 'DELETE'],
+    allowHeaders: ['authorization', 'content-type'],
+    exposeHeaders: ['retry-after'],
+    maxAge: PREFLIGHT_SECONDS,
+  });
+}
+
+function once(listen: (error: unknown) => void): (error: unknown) => void {
+  let wasCalled = false;
+  return (error) => {
+    if (wasCalled) return;
+    wasCalled = true;
+    listen(error);
+  };
+}

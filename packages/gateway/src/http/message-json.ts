@@ -1,0 +1,80 @@
+import {
+  DEFAULT_CONTENT_TYPE,
+  decodeProperties,
+  type MessageProperties,
+  ProtocolError,
+} from '@fieldpost/protocol';
+import type { StoredMessage } from '../ports/gateway-store.ts';
+
+/**
+ * How bodies stand in an answer: `auto` gives JSON as JSON and all else as base64; `base64` gives every body as base64;
+ * `none` leaves them out.
+ */
+export type BodyForm = 'auto' | 'base64' | 'none';
+
+/** A part of an answer that is JSON text already. */
+export type JsonText = string;
+
+/**
+ * The JSON text of a stored message. A JSON body goes out by its own text and not by parsing and writing it again: a
+ * number beyond 2^53 keeps its digits.
+ */
+export function messageJson(
+  message: StoredMessage,
+  form: BodyForm,
+  extra: Readonly<Record<string, string | number>> = {},
+): JsonText {
+  const properties = readProperties(message.properties);
+  const contentType = properties.contentType ?? DEFAULT_CONTENT_TYPE;
+  const { contentType: _, headers = {}, ...named } = properties;
+  const members = {
+    id: message.id,
+    ...extra,
+    priority: message.priority,
+    deliveryCount: message.deliveryCount,
+    contentType,
+    headers,
+    ...named,
+    ...(message.origin === undefined ? {} : { device: message.origin.device }),
+    sentAt: new Date(message.sentAt).toISOString(),
+    arrivedAt: new Date(message.arrivedAt).toISOString(),
+  };
+  const text = JSON.stringify(members);
+  if (form === 'none') return `${text.slice(0, -1)},"bodyBytes":${message.body.length}}`;
+  return `${text.slice(0, -1)},${bodyMember(message.body, contentType, form)}}`;
+}
+
+function bodyMember(body: Uint8Array, contentType: string, form: BodyForm): JsonText {
+  const json = form === 'auto' && isJsonType(contentType) ? jsonText(body) : undefined;
+  if (json !== undefined) return `"body":${json}`;
+  const base64 = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64');
+  return `"bodyBase64":${JSON.stringify(base64)}`;
+}
+
+/** Stored properties were read when they were accepted; those of a later version may not read here. */
+function readProperties(bytes: Uint8Array): MessageProperties {
+  try {
+    return decodeProperties(bytes);
+  } catch (error) {
+    if (error instanceof ProtocolError) return {};
+    throw error;
+  }
+}
+
+function isJsonType(contentType: string): boolean {
+  const [type = ''] = contentType.split(';');
+  return /^application\/(?:[a-z0-9.+-]+\+)?json$/i.test(type.trim());
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** The body as JSON text; undefined when it is none. */
+function jsonText(body: Uint8Array): JsonText | undefined {
+  try {
+    const text = UTF8.decode(body);
+    JSON.parse(text);
+    return text;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,184 @@
+import { LIMITS } from '@fieldpost/protocol';
+import { z } from '@hono/zod-openapi';
+import { allows } from '../../core/permissions.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { GatewayStore, QueueInfo, QueueRow } from '../../ports/gateway-store.ts';
+import { type Api, requirePermission } from '../api.ts';
+import { RequestError } from '../problem.ts';
+import { queueAnswer, queueParams, queueSettings } from '../schemas.ts';
+
+export interface QueueRoutePorts {
+  readonly store: GatewayStore;
+  readonly clock: Clock;
+}
+
+/** Making, looking at, changing and deleting queues. */
+export function addQueueRoutes(api: Api, ports: QueueRoutePorts): void {
+  addLookRoutes(api, ports);
+  addChangeRoutes(api, ports);
+  addDeleteRoute(api, ports);
+}
+
+const TAG = 'Queues';
+
+function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
+  api.route(
+    {
+      method: 'get',
+      path: '/v1/queues',
+      tag: TAG,
+      summary: 'List the queues that the token may receive from or manage',
+      answers: { 200: { description: 'By name.', schema: z.object({ queues: z.array(queueAnswer) }) } },
+      problems: [],
+    },
+    async ({ c, principal }) => {
+      const queues = await store.listQueues(clock.now());
+      const seen = queues.filter(({ name }) => mayLook(principal.grants, name));
+      return c.json({ queues: seen.map(queueJson) });
+    },
+  );
+  api.route(
+    {
+      method: 'get',
+      path: '/v1/queues/{queue}',
+      tag: TAG,
+      summary: 'Look at a queue and its counts',
+      params: queueParams,
+      answers: { 200: { description: 'The queue.', schema: queueAnswer } },
+      problems: ['access-denied', 'queue-not-found'],
+    },
+    async ({ c, principal, params: { queue } }) => {
+      if (!mayLook(principal.grants, queue)) requirePermission(principal, 'receive', queue);
+      return c.json(queueJson(await existingQueue(store, queue, clock.now())));
+    },
+  );
+}
+
+function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
+  api.route(
+    {
+      method: 'put',
+      path: '/v1/queues/{queue}',
+      tag: TAG,
+      summary: 'Make a queue, unless it is there already',
+      description:
+        'Repeating the same call changes nothing. A queue that exists with other settings is `queue-exists`.',
+      params: queueParams,
+      body: queueSettings,
+      answers: {
+        200: { description: 'The queue was there, with these settings.', schema: queueAnswer },
+        201: { description: 'The queue was made.', schema: queueAnswer },
+      },
+      problems: ['access-denied', 'queue-exists'],
+    },
+    async ({ c, principal, params: { queue }, body }) => {
+      requirePermission(principal, 'manage', queue);
+      if (queue.startsWith('sys.'))
+        throw new RequestError('invalid-request', 'names that start with sys. belong to the gateway');
+      const now = clock.now();
+      const wanted: QueueRow = {
+        name: queue,
+        maxBodyBytes: body.maxBodyBytes ?? LIMITS.bodyBytesDefault,
+        createdAt: now,
+      };
+      const outcome = await store.transact({ queues: [queue] }, (snapshot) => {
+        const known = snapshot.queues.get(queue);
+        if (known === undefined) return { changes: [{ type: 'put-queue', row: wanted }], result: 'made' };
+        return { changes: [], result: known.maxBodyBytes === wanted.maxBodyBytes ? 'same' : 'other' };
+      });
+      if (outcome === 'other')
+        throw new RequestError(
+          'queue-exists',
+          `queue ${queue} exists with other settings; PATCH changes them`,
+        );
+      return c.json(queueJson(await existingQueue(store, queue, now)), outcome === 'made' ? 201 : 200);
+    },
+  );
+  api.route(
+    {
+      method: 'patch',
+      path: '/v1/queues/{queue}',
+      tag: TAG,
+      summary: 'Change settings of a queue',
+      description: 'What is not named stays as it is. A lower limit concerns arrivals only.',
+      params: queueParams,
+      body: queueSettings,
+      answers: { 200: { description: 'The queue as it is now.', schema: queueAnswer } },
+      problems: ['access-denied', 'queue-not-found'],
+    },
+    async ({ c, principal, params: { queue }, body }) => {
+      requirePermission(principal, 'manage', queue);
+      const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
+        const known = snapshot.queues.get(queue);
+        if (known === undefined) return { changes: [], result: false };
+        const row: QueueRow = { ...known, maxBodyBytes: body.maxBodyBytes ?? known.maxBodyBytes };
+        return { changes: [{ type: 'put-queue', row }], result: true };
+      });
+      if (!isFound) throw queueNotFound(queue);
+      return c.json(queueJson(await existingQueue(store, queue, clock.now())));
+    },
+  );
+}
+
+function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
+  api.route(
+    {
+      method: 'delete',
+      path: '/v1/queues/{queue}',
+      tag: TAG,
+      summary: 'Delete a queue',
+      description: 'A queue that holds messages is deleted only with `messages=delete`; they are gone then.',
+      params: queueParams,
+      query: z.object({ messages: z.enum(['delete']).optional() }),
+      answers: { 204: { description: 'The queue is gone.' } },
+      problems: ['access-denied', 'queue-not-found', 'queue-not-empty'],
+    },
+    async ({ c, principal, params: { queue }, query }) => {
+      requirePermission(principal, 'manage', queue);
+      const info = await existingQueue(store, queue, clock.now());
+      if (query.messages !== 'delete' && info.ready + info.leased + info.delayed > 0) {
+        throw new RequestError(
+          'queue-not-empty',
+          `queue ${queue} holds messages; messages=delete deletes them too`,
+        );
+      }
+      const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
+        if (!snapshot.queues.has(queue)) return { changes: [], result: false };
+        return { changes: [{ type: 'delete-queue', name: queue }], result: true };
+      });
+      if (!isFound) throw queueNotFound(queue);
+      return c.body(null, 204);
+    },
+  );
+}
+
+/** The queue of this name. Throws `queue-not-found`. */
+export async function existingQueue(store: GatewayStore, queue: string, now: number): Promise<QueueInfo> {
+  const info = await store.getQueue(queue, now);
+  if (info === undefined) throw queueNotFound(queue);
+  return info;
+}
+
+export function queueNotFound(queue: string): RequestError {
+  return new RequestError('queue-not-found', `no queue is named ${queue}`);
+}
+
+function mayLook(grants: Parameters<typeof allows>[0], queue: string): boolean {
+  return allows(grants, 'receive', queue) || allows(grants, 'manage', queue);
+}
+
+function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
+  const { name, maxBodyBytes, ready, leased, delayed, bytes, oldestArrivedAt } = info;
+  const oldest =
+    oldestArrivedAt === undefined ? {} : { oldestArrivedAt: new Date(oldestArrivedAt).toISOString() };
+  return {
+    name,
+    maxBodyBytes,
+    createdAt: new Date(info.createdAt).toISOString(),
+    ready,
+    leased,
+    delayed,
+    bytes,
+    ...oldest,
+  };
+}

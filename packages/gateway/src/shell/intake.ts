@@ -1,0 +1,113 @@
+import {
+  type CloseEpochs,
+  type DeviceId,
+  type Hello,
+  hexFromBytes,
+  type SessionNonce,
+  type StreamKey,
+} from '@fieldpost/protocol';
+import { type AcceptResult, decideAccept } from '../core/accept.ts';
+import { type CloseEpochsResult, decideCloseEpochs } from '../core/close-epochs.ts';
+import { decideHello, type HelloResult, type HelloWay, scopeOfHello } from '../core/hello.ts';
+import { type ReadPush, scopeOfCloseEpochs, scopeOfPush } from '../core/read-push.ts';
+import type { Principal } from '../ports/authenticator.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Entropy } from '../ports/entropy.ts';
+import type { Failpoints } from '../ports/failpoints.ts';
+import type { GatewayStore } from '../ports/gateway-store.ts';
+import type { Logger } from '../ports/logger.ts';
+import type { Arrivals } from './arrivals.ts';
+import type { LiveSessions } from './live-sessions.ts';
+
+/**
+ * Takes frames of devices into the store, for both transports: core decides inside the store's transaction, and what
+ * resolves here is durable. Calls share commits; the order of the calls is the order of the decisions.
+ */
+export interface Intake {
+  hello(hello: Hello, principal: Principal, way: HelloWay): Promise<HelloResult>;
+  push(push: ReadPush, sender: Sender, attempts: ReadonlyMap<string, number>): Promise<AcceptResult>;
+  closeEpochs(frame: CloseEpochs, sender: Sender): Promise<CloseEpochsResult>;
+}
+
+/** A device, and whom its token speaks for. */
+export interface Sender {
+  readonly device: DeviceId;
+  readonly principal: Principal;
+}
+
+export interface IntakePorts {
+  readonly store: GatewayStore;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+  readonly failpoints: Failpoints;
+  readonly arrivals: Arrivals;
+  readonly liveSessions: LiveSessions;
+}
+
+export interface IntakeSettings {
+  /** Given when a message to an unknown queue creates it (development mode). */
+  readonly createQueue?: { readonly maxBodyBytes: number };
+}
+
+const NONCE_BYTES = 8;
+
+export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
+  const { store, clock, entropy, logger, failpoints, arrivals, liveSessions } = ports;
+  return {
+    async hello(hello, principal, way) {
+      const nonce = hexFromBytes(entropy.bytes(NONCE_BYTES)) as SessionNonce;
+      const { subject } = principal;
+      const context = { subject, now: clock.now(), nonce, generation: store.generation, way };
+      const result = await store.transact(scopeOfHello(hello), (snapshot) =>
+        decideHello(snapshot, hello, context),
+      );
+      logHello(logger, hello, subject, result);
+      if (result.reply.type === 'welcome') liveSessions.supersede(hello.device, result.reply.session);
+      return result;
+    },
+
+    async push(push, { device, principal }, attempts) {
+      const { subject, grants } = principal;
+      const context = { device, subject, grants, now: clock.now(), attempts, ...settings };
+      const result = await store.transact(scopeOfPush(push, device), (snapshot) => {
+        failpoints.reach('push-begun');
+        const decision = decideAccept(snapshot, push, context);
+        failpoints.reach('push-decided');
+        return decision;
+      });
+      failpoints.reach('push-committed');
+      if ('counts' in result) {
+        for (const queue of result.arrivals) arrivals.notify(queue);
+        logger.debug({ device, ...result.counts }, 'push accepted');
+        if (result.wentBack.length > 0) logWentBack(logger, device, result.wentBack);
+      }
+      return result;
+    },
+
+    closeEpochs(frame, { device, principal }) {
+      const context = { device, subject: principal.subject, now: clock.now() };
+      return store.transact(scopeOfCloseEpochs(frame, device), (snapshot) =>
+        decideCloseEpochs(snapshot, frame, context),
+      );
+    },
+  };
+}
+
+function logHello(logger: Logger, hello: Hello, subject: string, result: HelloResult): void {
+  const { device, client, waiting } = hello;
+  if (result.reply.type === 'fenced') {
+    logger.info({ device, subject, reason: result.reply.reason }, 'hello refused');
+    return;
+  }
+  logger.info({ device, subject, client, session: result.reply.session.number, waiting }, 'hello welcomed');
+  const { wentBack } = result as Extract<HelloResult, { wentBack: unknown }>;
+  if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
+}
+
+function logWentBack(logger: Logger, device: DeviceId, streams: readonly StreamKey[]): void {
+  const fields = { device, streams: streams.slice(0, STREAMS_LOGGED) };
+  logger.error(fields, 'the store holds less than this device was told: it was restored from an older copy');
+}
+
+const STREAMS_LOGGED = 16;
