@@ -1,11 +1,12 @@
 import { defaultClientConditions, defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
+import { browserOptions } from './test/support/browsers/browser-options.ts';
 
 // Setting `conditions` replaces the defaults, so they are spelled out after ours.
 const source = '@fieldpost/source';
 
 // Files of these kinds need more than a plain Node process, so each has its own project.
-const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos}/**', '**/{node_modules,dist}/**'];
+const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos,browser}/**', '**/{node_modules,dist}/**'];
 
 export default defineConfig({
   resolve: { conditions: [source, ...defaultClientConditions] },
@@ -24,6 +25,10 @@ export default defineConfig({
           ],
           exclude: notUnit,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'browser', include: ['test/browser/**/*.browser.test.ts'], browser: browserOptions },
       },
     ],
   },
