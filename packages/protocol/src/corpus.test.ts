@@ -23,11 +23,11 @@ describe('the corpus', () => {
 
   test('is pinned: a change that a peer could notice raises the version and tells its history', () => {
     const hash = createHash('sha256');
-    for (const [path, text] of [...corpusFiles()].toSorted()) hash.update(`${path}\0${text}\0`);
+    for (const [path, text] of corpusFiles()) hash.update(`${path}\0${text}\0`);
     // New cases of the same protocol change the hash alone.
     expect({ version: PROTOCOL_VERSION, corpus: hash.digest('hex') }).toEqual({
       version: 1,
-      corpus: '28f98c222107e6c7ee2ac2e54ef884674c7a1dc7543c054de1d294d93b7032ca',
+      corpus: '0bdb78b51888175b872b1768029a556707d59ce6d5462640da50769a8881eca8',
     });
   });
 });
@@ -37,10 +37,12 @@ describe('valid', () => {
     const file: unknown = JSON.parse(readFileSync(join(folder, `valid/${one.name}.json`), 'utf8'));
     const { bytes } = expectFile(file);
     const decoded = decoders[one.kind](bytes);
-    expect(decoded).toStrictEqual(one.value);
-    expect({ decoded: toCorpusJson(decoded) }).toEqual({ decoded: expectFile(file).decoded });
+    // Compared with bytes as digits: comparing megabytes item by item takes seconds.
+    const meaning = toCorpusJson(one.value);
+    expect(toCorpusJson(decoded)).toStrictEqual(meaning);
+    expect(expectFile(file).decoded).toEqual(meaning);
     // Another order of keys is the same frame, so the values are compared again, not the bytes.
-    expect(decoders[one.kind](encodeAgain(one.kind, decoded))).toStrictEqual(one.value);
+    expect(toCorpusJson(decoders[one.kind](encodeAgain(one.kind, decoded)))).toStrictEqual(meaning);
   });
 });
 
