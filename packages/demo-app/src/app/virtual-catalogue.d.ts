@@ -1,0 +1,5 @@
+declare module 'virtual:catalogue' {
+  import type { PackedCatalogue } from '../catalogue/catalogue.ts';
+
+  export const packedCatalogue: PackedCatalogue;
+}
