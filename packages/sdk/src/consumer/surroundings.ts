@@ -1,0 +1,50 @@
+import type { Clock } from '../ports/clock.ts';
+
+/** Everything a consumer needs from the runtime. */
+export interface ConsumerSurroundings {
+  /** Default: the runtime's `fetch`. */
+  readonly fetch: typeof fetch;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'schedule'>;
+  /** A number in [0, 1), for the backoff. Default: `Math.random`. */
+  readonly jitter: () => number;
+}
+
+export function runtimeSurroundings(replaced: Partial<ConsumerSurroundings> = {}): ConsumerSurroundings {
+  return {
+    // Called as a plain function: browsers refuse a `fetch` that is called as a method of something else.
+    fetch: (input, init) => fetch(input, init),
+    clock: {
+      monotonicMs: () => performance.now(),
+      schedule: (delayMs, wake) => {
+        const timer = setTimeout(wake, Math.min(delayMs, timerMsMax));
+        return () => clearTimeout(timer);
+      },
+    },
+    jitter: () => Math.random(),
+    ...replaced,
+  };
+}
+
+/** A longer `setTimeout` fires at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+/** Resolves after `delayMs`, or as soon as `signal` aborts. Never rejects. */
+export function pause(
+  clock: ConsumerSurroundings['clock'],
+  delayMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const wake = (): void => {
+      cancel();
+      signal.removeEventListener('abort', wake);
+      resolve();
+    };
+    const cancel = clock.schedule(delayMs, wake);
+    signal.addEventListener('abort', wake);
+  });
+}

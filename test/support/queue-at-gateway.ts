@@ -1,0 +1,71 @@
+/** A queue of a running gateway, by its HTTP API: for tests that look at it from outside. */
+export class QueueAtGateway {
+  readonly name: string;
+  readonly #url: () => string;
+  readonly #token: string;
+
+  constructor(options: { readonly name: string; readonly url: () => string; readonly token: string }) {
+    this.name = options.name;
+    this.#url = options.url;
+    this.#token = options.token;
+  }
+
+  async create(): Promise<this> {
+    await this.#call('PUT', '', {});
+    return this;
+  }
+
+  async send(...bodies: readonly unknown[]): Promise<void> {
+    await this.#call('POST', '/messages', { messages: bodies.map((body) => ({ body })) });
+  }
+
+  async settle(request: Readonly<Record<string, unknown>>): Promise<void> {
+    await this.#call('POST', '/settle', request);
+  }
+
+  async counts(): Promise<QueueCounts> {
+    const answer = await this.#call('GET', '');
+    return {
+      ready: count(answer, 'ready'),
+      leased: count(answer, 'leased'),
+      delayed: count(answer, 'delayed'),
+    };
+  }
+
+  async isEmpty(): Promise<boolean> {
+    const { ready, leased, delayed } = await this.counts();
+    return ready + leased + delayed === 0;
+  }
+
+  /** How often each waiting message was handed out, in queue order. */
+  async deliveryCounts(): Promise<number[]> {
+    const answer = await this.#call('GET', '/messages?limit=256');
+    const messages: unknown =
+      typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'messages') : undefined;
+    return Array.isArray(messages) ? messages.map((message) => count(message, 'deliveryCount')) : [];
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.#url()}/v1/queues/${this.name}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const answer: unknown = await response.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
+    return answer;
+  }
+}
+
+export interface QueueCounts {
+  readonly ready: number;
+  readonly leased: number;
+  readonly delayed: number;
+}
+
+function count(answer: unknown, name: string): number {
+  const value: unknown =
+    typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
+  if (typeof value !== 'number') throw new Error(`no number ${name} in ${JSON.stringify(answer)}`);
+  return value;
+}
