@@ -9,7 +9,9 @@ export {
   startNodeServer,
 } from './adapters/node-server.ts';
 export { createPinoLogger, LOG_LEVELS, type LogLevel } from './adapters/pino-logger.ts';
+export { openSqliteStore, type SqliteStoreOptions } from './adapters/sqlite/sqlite-store.ts';
 export { createSystemClock } from './adapters/system-clock.ts';
+export { StoreError } from './core/store-error.ts';
 export { createGateway, type Gateway, type GatewayPorts, type GatewaySettings } from './create-gateway.ts';
 export type { Authenticator, Grants, Permission, Principal } from './ports/authenticator.ts';
 export type { Clock } from './ports/clock.ts';

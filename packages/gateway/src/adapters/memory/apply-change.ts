@@ -40,7 +40,7 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
     case 'put-queue':
       return putQueue(disk, change.row, undo);
     case 'delete-queue':
-      return deleteQueue(disk, change.name, undo);
+      return deleteQueue(disk, change, undo);
     case 'put-send':
       return put(queueNamed(disk, change.queue).sends, change.row.id, change.row, undo);
     default:
@@ -133,8 +133,14 @@ function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>[
   known.row = row;
 }
 
-function deleteQueue(disk: MemoryDisk, name: string, undo: Undo[]): void {
+function deleteQueue(
+  disk: MemoryDisk,
+  { name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>,
+  undo: Undo[],
+): void {
   const queue = queueNamed(disk, name);
+  if (ifEmpty === true && !inQueueOrder(queue).next().done)
+    throw new StoreError('queue-not-empty', `queue "${name}" holds messages`);
   disk.queues.delete(name);
   undo.push(() => disk.queues.set(name, queue));
 }

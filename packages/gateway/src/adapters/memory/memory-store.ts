@@ -1,4 +1,4 @@
-import { invariant, streamKeyText } from '@fieldpost/protocol';
+import { type GenerationId, invariant, streamKeyText } from '@fieldpost/protocol';
 import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type {
@@ -128,7 +128,9 @@ export class MemoryStore implements GatewayStore {
     return this.#call(() => {
       if (this.#disk.files.has(file))
         throw new StoreError('conflict', `the backup "${file}" exists; name another file`);
-      this.#disk.files.set(file, { ...structuredClone({ ...this.#disk, files: new Map() }), inUse: false });
+      const copy = structuredClone({ ...this.#disk, files: new Map() });
+      const generation = nextGeneration(this.#disk.generation, this.#disk.files.size + 1);
+      this.#disk.files.set(file, { ...copy, generation, inUse: false });
     });
   }
 
@@ -156,6 +158,12 @@ export class MemoryStore implements GatewayStore {
     this.#lastCall = call;
     return call;
   }
+}
+
+/** The generation of the `count`th backup: who opens it has gone back in time. Counted up, so that simulations repeat. */
+function nextGeneration(generation: GenerationId, count: number): GenerationId {
+  const last = (Number.parseInt(generation.slice(24), 16) + count) % 2 ** 48;
+  return (generation.slice(0, 24) + last.toString(16).padStart(12, '0')) as GenerationId;
 }
 
 function load(disk: MemoryDisk, scope: Scope): Snapshot {
