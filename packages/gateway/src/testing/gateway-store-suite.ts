@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { GatewayStore } from '../ports/gateway-store.ts';
-import { testFaults } from './gateway-store-suite/faults.ts';
+import { faultsSuite } from './gateway-store-suite/faults-suite.ts';
 import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
-import { testQueues } from './gateway-store-suite/queues.ts';
-import { testStreams } from './gateway-store-suite/streams.ts';
-import { testTransactions } from './gateway-store-suite/transactions.ts';
+import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
+import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
+import { transactionsSuite } from './gateway-store-suite/transactions-suite.ts';
 
 /** What every adapter of `GatewayStore` has to pass. */
 export function gatewayStoreSuite(name: string, createHarness: () => Promise<GatewayStoreHarness>): void {
@@ -23,13 +23,13 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
     });
 
     describe('transactions', () =>
-      testTransactions(
+      transactionsSuite(
         () => harness,
         () => store,
       ));
-    describe('streams', () => testStreams(() => store));
-    describe('queues', () => testQueues(() => store));
+    describe('streams', () => streamsSuite(() => store));
+    describe('queues', () => queuesSuite(() => store));
   });
 
-  describe(`gateway store with faults: ${name}`, () => testFaults(createHarness));
+  describe(`gateway store with faults: ${name}`, () => faultsSuite(createHarness));
 }

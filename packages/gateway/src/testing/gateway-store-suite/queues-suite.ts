@@ -14,7 +14,7 @@ import {
 } from './fixtures.ts';
 
 /** Handing out, settling and looking. */
-export function testQueues(store: () => GatewayStore): void {
+export function queuesSuite(store: () => GatewayStore): void {
   const settle = (now: number, ...settlements: Settlement[]): Promise<readonly SettleResult[]> =>
     store().settle({ queue: 'orders', settlements, now });
   const receiveOne = async (now = NOW) => {
@@ -345,7 +345,7 @@ export function testQueues(store: () => GatewayStore): void {
     expect(numbersOf(await receive(store(), { max: 1, now: NOW + 49 }))).toEqual([1005]);
     expect(numbersOf(await receive(store(), { max: 2, now: NOW + 50 }))).toEqual([30, 1006]);
     expect(numbersOf(await receive(store(), { max: 2, now: NOW + 100 }))).toEqual([20, 1007]);
-    // All leases of the first receive end at once; 10, 20, 30 and 500 were leased anew and end later.
+    // The leases taken at NOW end at once; 20 and 30 were leased later.
     const back = await receive(store(), { max: 40, now: NOW + LEASE_MS });
     expect(numbersOf(back).slice(0, 12)).toEqual([3000, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]);
   });

@@ -20,7 +20,7 @@ import {
 import type { GatewayStoreHarness } from './harness.ts';
 
 /** All or nothing, one after the other, and still there after a restart. */
-export function testTransactions(harness: () => GatewayStoreHarness, store: () => GatewayStore): void {
+export function transactionsSuite(harness: () => GatewayStoreHarness, store: () => GatewayStore): void {
   test('a second change that fails takes the first one back', async () => {
     await write(store(), { type: 'put-queue', row: queueRow() });
     const failing = write(

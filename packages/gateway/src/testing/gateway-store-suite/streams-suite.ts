@@ -18,7 +18,7 @@ import {
 const BIG = Number.MAX_SAFE_INTEGER;
 
 /** Devices, epochs, streams with their refusals and skips, queues' rows and producers' ids. */
-export function testStreams(store: () => GatewayStore): void {
+export function streamsSuite(store: () => GatewayStore): void {
   const load = (scope: Parameters<GatewayStore['transact']>[0]): Promise<Snapshot> =>
     store().transact(scope, (snapshot) => ({ changes: [], result: snapshot }));
   const streamAt = async (key: StreamKey, since: number): Promise<StreamRow | undefined> =>

@@ -24,7 +24,7 @@ const FAULTS: readonly Omit<StorageFault, 'at'>[] = [
 ];
 
 /** Whatever operation on the disk fails: nothing acknowledged is lost, nothing is there in part, nothing twice. */
-export function testFaults(createHarness: () => Promise<GatewayStoreHarness>): void {
+export function faultsSuite(createHarness: () => Promise<GatewayStoreHarness>): void {
   test.each(FAULTS)(
     '$kind $lasts, $when the n-th operation, for every n',
     { timeout: 300_000 },
