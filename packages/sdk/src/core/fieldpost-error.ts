@@ -13,7 +13,11 @@ export class FieldpostError extends CodedError {
   /** `unknown` when the write may have been done after all: repeat it with the same id. */
   readonly outcome: FailureOutcome;
 
-  constructor(code: Code, message: string, options: ErrorOptions & { readonly outcome?: FailureOutcome } = {}) {
+  constructor(
+    code: Code,
+    message: string,
+    options: ErrorOptions & { readonly outcome?: FailureOutcome } = {},
+  ) {
     super(code, message, options);
     this.outcome = options.outcome ?? 'nothing-done';
   }

@@ -19,7 +19,10 @@ export interface OutboxStore {
   readLog(): Promise<LogState>;
 
   /** Segments after a log position, oldest first, up to `bytesMax` (but at least one, if there is one). */
-  loadSegments(request: { readonly after: number; readonly bytesMax: number }): Promise<readonly StoredSegment[]>;
+  loadSegments(request: {
+    readonly after: number;
+    readonly bytesMax: number;
+  }): Promise<readonly StoredSegment[]>;
 
   /**
    * Keys of every segment after a log position, oldest first, without reading bodies: for counting.
@@ -36,7 +39,11 @@ export interface OutboxStore {
   trim(request: { readonly savedBefore: number; readonly keepBytes: number }): Promise<number>;
 
   /** Takes, renews or (with `until` 0) gives up the lease to drain. Resolves with who holds it afterwards. */
-  lease(request: { readonly holder: string; readonly until: number; readonly now: number }): Promise<DrainLease | undefined>;
+  lease(request: {
+    readonly holder: string;
+    readonly until: number;
+    readonly now: number;
+  }): Promise<DrainLease | undefined>;
 
   /** The message of an id that is still in the log or the dead-letter list, whatever its state. */
   find(id: MessageId): Promise<FoundMessage | undefined>;

@@ -27,7 +27,14 @@ export interface TransportListener {
  * size, so send less at once. `refused`: an answer that is not a gateway's, such as a captive portal's page.
  */
 export interface CloseReason {
-  readonly code: 'lost' | 'unauthorized' | 'too-large' | 'refused' | 'busy' | 'origin-not-allowed' | 'closed-here';
+  readonly code:
+    | 'lost'
+    | 'unauthorized'
+    | 'too-large'
+    | 'refused'
+    | 'busy'
+    | 'origin-not-allowed'
+    | 'closed-here';
   readonly detail: string;
   readonly retryAfterMs?: number;
 }

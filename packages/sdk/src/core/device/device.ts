@@ -1,0 +1,324 @@
+import {
+  type EpochId,
+  type Hello,
+  type Instant,
+  later,
+  LIMITS,
+  PROTOCOL_VERSION,
+  PROTOCOL_VERSION_MIN,
+  type Session,
+  type UpFrame,
+} from '@fieldpost/protocol';
+import { type LeadershipEvent, leadershipDeadline, leads, stepLeadership } from '../leadership/leadership.ts';
+import type { Moment } from '../moment.ts';
+import type { OutboxEvent } from '../outbox/outbox-state.ts';
+import { isAnswerOverdue, oldestSavedAt, outboxDeadline, stepOutbox } from '../outbox/outbox.ts';
+import type { SessionEvent } from '../session/session-state.ts';
+import { sessionDeadline, stepSession } from '../session/session.ts';
+import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
+
+/** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
+const POLL_MS = 15_000;
+
+/** One step of the machine in `device-state.ts`. Changes `state` in place. */
+export function stepDevice(state: DeviceState, event: DeviceEvent, moment: Moment): DeviceEffect[] {
+  const work: Work = { state, moment, effects: [] };
+  const wasOnline = isOnline(state);
+  // Before anything else: a tab that slept through its lease may not act on what it held.
+  followLeadership(work);
+  react(work, event);
+  followLeadership(work);
+  if (isOnline(state) !== wasOnline && state.isLeading)
+    post(work, { type: 'online', online: isOnline(state) });
+  return work.effects;
+}
+
+/** The next moment at which the device has to be stepped with `deadlineReached`. */
+export function deviceDeadline(state: DeviceState): Instant | undefined {
+  if (state.isClosed) return undefined;
+  const deadlines = [
+    leadershipDeadline(state.leadership),
+    sessionDeadline(state.session, isOccupied(state)),
+    outboxDeadline(state.outbox),
+    state.pollAt,
+  ];
+  return deadlines.reduce((first, at) =>
+    first === undefined || (at !== undefined && at < first) ? at : first,
+  );
+}
+
+/** Whether this tab holds a welcomed connection. */
+export function isOnline(state: DeviceState): boolean {
+  return state.session.phase.kind === 'live';
+}
+
+interface Work {
+  readonly state: DeviceState;
+  readonly moment: Moment;
+  readonly effects: DeviceEffect[];
+}
+
+function react(work: Work, event: DeviceEvent): void {
+  const { state } = work;
+  switch (event.type) {
+    case 'started':
+      state.pollAt = later(work.moment.now, POLL_MS);
+      return stepLeader(work, { type: 'started' });
+    case 'lockHeld':
+    case 'lockLost':
+    case 'leaseAnswered':
+      return stepLeader(work, event);
+    case 'logRead':
+      return logRead(work, event);
+    case 'logReadFailed':
+      state.reading = 'no';
+      return;
+    case 'listed':
+    case 'listFailed':
+    case 'loaded':
+    case 'loadFailed':
+    case 'settled':
+    case 'settleFailed':
+      return stepOut(work, event);
+    case 'saved':
+      stepOut(work, event);
+      return post(work, { type: 'saved' });
+    case 'epochMinted':
+      state.epoch = event.epoch;
+      return;
+    case 'tokenGiven':
+    case 'tokenFailed':
+    case 'opened':
+      return stepConnection(work, event);
+    case 'malformedReceived':
+      return stepConnection(work, { type: 'malformed', connection: event.connection });
+    case 'frameReceived':
+      return frameReceived(work, event);
+    case 'closed':
+      if (event.connection !== state.session.connection) return;
+      if (event.reason.code === 'too-large') stepOut(work, { type: 'disconnected', tooLarge: true });
+      return stepConnection(work, event);
+    case 'signalled':
+      return signalled(work, event.signal);
+    case 'hinted':
+      poll(work);
+      return stepConnection(work, { type: 'hinted' });
+    case 'deadlineReached':
+      return deadlineReached(work);
+    case 'closing':
+      state.isClosed = true;
+      stepConnection(work, { type: 'unwanted' });
+      return stepLeader(work, { type: 'stopped' });
+  }
+}
+
+/** Acts on having become, or having ceased to be, the tab that drains. */
+function followLeadership(work: Work): void {
+  const { state } = work;
+  const isLeading = leads(state.leadership, work.moment.now);
+  if (isLeading === state.isLeading) return;
+  state.isLeading = isLeading;
+  if (isLeading) {
+    // What the last leader wrote comes first; the session begins when it is read.
+    readLog(work);
+  } else {
+    state.onlineElsewhere = false;
+    stepConnection(work, { type: 'unwanted' });
+  }
+}
+
+function logRead(work: Work, event: Extract<DeviceEvent, { type: 'logRead' }>): void {
+  const { state } = work;
+  const isAgain = state.reading === 'again';
+  state.reading = 'no';
+  stepOut(work, { type: 'opened', log: event.log, keys: event.keys });
+  if (isAgain) return readLog(work);
+  if (!state.isLeading || state.session.phase.kind !== 'idle') return;
+  stepConnection(work, { type: 'wanted', lastSession: newer(event.log.session, state.session.lastSession) });
+}
+
+function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameReceived' }>): void {
+  const { state } = work;
+  const { connection, frame } = event;
+  if (connection !== state.session.connection) return;
+  switch (frame.type) {
+    case 'welcome': {
+      if (state.session.phase.kind !== 'greeting') return;
+      stepConnection(work, { type: 'welcomed', connection, welcome: frame });
+      const limits = {
+        frameBytes: Math.min(frame.limits.frameBytes, LIMITS.frameBytes),
+        runMessages: Math.min(frame.limits.runMessages, LIMITS.runMessages),
+        windowMessages: Math.min(frame.limits.windowMessages, LIMITS.windowMessages),
+        windowBytes: Math.min(frame.limits.windowBytes, LIMITS.windowBytes),
+      };
+      const { session, generation, streams } = frame;
+      stepOut(work, { type: 'welcomed', limits, session, generation, streams });
+      return closeEpochs(work, session);
+    }
+    case 'ack':
+      return stepOut(work, { type: 'acknowledged', streams: frame.streams });
+    case 'fenced':
+      return stepConnection(work, { type: 'rejected', connection, frame });
+    case 'error':
+      if (frame.code === 'payload-too-large' || frame.code === 'too-large') {
+        stepOut(work, { type: 'disconnected', tooLarge: true });
+      }
+      return stepConnection(work, { type: 'rejected', connection, frame });
+  }
+}
+
+function signalled(work: Work, signal: Signal): void {
+  const { state } = work;
+  switch (signal.type) {
+    case 'saved':
+      return stepOut(work, { type: 'savedElsewhere' });
+    case 'settled':
+      return state.isLeading ? undefined : readLog(work);
+    case 'online':
+      state.onlineElsewhere = signal.online;
+      return;
+    case 'end-epoch':
+      if (signal.epoch === state.epoch) work.effects.push({ type: 'endEpoch', epoch: signal.epoch });
+      return;
+  }
+}
+
+function deadlineReached(work: Work): void {
+  const { state, moment } = work;
+  stepLeader(work, { type: 'deadlineReached' });
+  if (isAnswerOverdue(state.outbox, moment.now)) stepConnection(work, { type: 'unanswered' });
+  stepConnection(work, { type: 'deadlineReached', occupied: isOccupied(state) });
+  stepOut(work, { type: 'deadlineReached' });
+  if (state.pollAt !== undefined && moment.now >= state.pollAt) poll(work);
+}
+
+function poll(work: Work): void {
+  work.state.pollAt = later(work.moment.now, POLL_MS);
+  if (work.state.isLeading && work.state.session.phase.kind !== 'idle')
+    stepOut(work, { type: 'savedElsewhere' });
+  else readLog(work);
+}
+
+/** Reads the whole state of the log: one read at a time, and one more if news came meanwhile. */
+function readLog(work: Work): void {
+  if (work.state.reading !== 'no') {
+    work.state.reading = 'again';
+    return;
+  }
+  work.state.reading = 'running';
+  work.effects.push({ type: 'readLog' });
+}
+
+function stepLeader(work: Work, event: LeadershipEvent): void {
+  const step = stepLeadership(work.state.leadership, event, work.state.holder, work.moment);
+  work.state.leadership = step.state;
+  work.effects.push(...step.effects);
+}
+
+function stepConnection(work: Work, event: SessionEvent): void {
+  const { state } = work;
+  const step = stepSession(state.session, event, work.moment);
+  state.session = step.state;
+  if (state.outbox.draining !== undefined && step.state.phase.kind !== 'live') {
+    stepOut(work, { type: 'disconnected', tooLarge: false });
+  }
+  for (const effect of step.effects) {
+    if (effect.type === 'sendHello') send(work, [hello(work, effect.lastSession)]);
+    else work.effects.push(effect);
+  }
+}
+
+function stepOut(work: Work, event: OutboxEvent): void {
+  const { state } = work;
+  for (const effect of stepOutbox(state.outbox, event, work.moment)) {
+    switch (effect.type) {
+      case 'push': {
+        const { phase } = state.session;
+        if (phase.kind !== 'live') break;
+        const { runs } = effect;
+        // Over HTTP nothing else says whose session it is.
+        const device = state.session.via === 'http' ? { device: state.device } : {};
+        send(work, [{ type: 'push', session: phase.session, ...device, runs: [...runs] }]);
+        break;
+      }
+      case 'reopen':
+        readLog(work);
+        break;
+      case 'leaseLost':
+        stepLeader(work, { type: 'leaseLost' });
+        break;
+      case 'announce':
+        work.effects.push(effect);
+        if (effect.deadLetters !== undefined) post(work, { type: 'settled' });
+        break;
+      case 'endEpoch':
+        if (effect.epoch === state.epoch) work.effects.push(effect);
+        else post(work, { type: 'end-epoch', epoch: effect.epoch });
+        break;
+      case 'load':
+      case 'list':
+      case 'settle':
+        work.effects.push(effect);
+        break;
+    }
+  }
+}
+
+function hello(work: Work, lastSession: Session | undefined): Hello {
+  const { state, moment } = work;
+  const streams: Hello['streams'] = [];
+  for (const stream of state.outbox.streams.values()) {
+    if (stream.segments.length === 0) continue;
+    if (streams.length === LIMITS.helloStreams) break;
+    streams.push({ ...stream.key, acknowledged: stream.acknowledged });
+  }
+  const oldest = oldestSavedAt(state.outbox);
+  return {
+    type: 'hello',
+    versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION],
+    device: state.device,
+    ...(lastSession === undefined ? {} : { lastSession }),
+    client: state.client,
+    streams,
+    waiting: {
+      messages: state.outbox.waitingMessages,
+      bytes: state.outbox.waitingBytes,
+      oldestAgeMs: oldest === undefined ? 0 : Math.max(0, Math.floor(moment.wallMs - oldest)),
+    },
+  };
+}
+
+/** Tells the gateway of epochs of earlier starts that hold nothing any more. Too early does no harm: a push reopens one. */
+function closeEpochs(work: Work, session: Session): void {
+  const { state } = work;
+  const occupied = new Set<EpochId>([state.epoch]);
+  for (const stream of state.outbox.streams.values())
+    if (stream.segments.length > 0) occupied.add(stream.key.epoch);
+  const ended = new Set<EpochId>();
+  for (const { key } of state.outbox.streams.values()) {
+    if (!occupied.has(key.epoch) && !state.closedEpochs.has(key.epoch)) ended.add(key.epoch);
+  }
+  const epochs = [...ended].slice(0, LIMITS.closeEpochs);
+  if (epochs.length === 0) return;
+  for (const epoch of epochs) state.closedEpochs.add(epoch);
+  const device = state.session.via === 'http' ? { device: state.device } : {};
+  send(work, [{ type: 'close-epochs', session, ...device, epochs }]);
+}
+
+function send(work: Work, frames: readonly UpFrame[]): void {
+  work.effects.push({ type: 'send', connection: work.state.session.connection, frames });
+}
+
+function post(work: Work, signal: Signal): void {
+  work.effects.push({ type: 'post', signal });
+}
+
+function isOccupied(state: DeviceState): boolean {
+  return (state.outbox.draining?.inFlight.length ?? 0) > 0;
+}
+
+/** The later of two sessions that this device remembers. */
+function newer(stored: Session | undefined, known: Session | undefined): Session | undefined {
+  if (stored === undefined || known === undefined) return stored ?? known;
+  return known.number > stored.number ? known : stored;
+}

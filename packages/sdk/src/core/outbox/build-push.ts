@@ -1,0 +1,269 @@
+import { ENTRY_HEADER_BYTES, LIMITS, type Run } from '@fieldpost/protocol';
+import type { Moment } from '../moment.ts';
+import { entryAt, messageIdOf, sliceEntries } from './entry-walk.ts';
+import { ZERO_ID } from './hear-answers.ts';
+import type { Draining, InFlight, LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-state.ts';
+
+/** What goes into one push: enough to make a frame worth its headers, little enough to answer often on a slow line. */
+const PUSH_BYTES = 256 * 1024;
+/** What a run costs beside its messages, generously: keys, epoch, queue name, `after`. */
+const RUN_OVERHEAD_BYTES = 512;
+/** Segments saved within this time of each other may share a run, and with it the age of the first. */
+const SHARED_AGE_MS = 1_000;
+/** An age beyond this is a clock that was set, not a message that waited. */
+const AGE_MAX_MS = 400 * 24 * 3_600_000;
+
+export interface BuiltPush {
+  readonly runs: readonly Run[];
+  readonly inFlight: InFlight;
+}
+
+/**
+ * The next push: the highest lane first, each lane in save order, nothing of a lane that is held back.
+ * `blockedOn` is a segment that has to be loaded before anything more can go.
+ */
+export function buildPush(
+  state: OutboxState,
+  draining: Draining,
+  moment: Moment,
+): { readonly push: BuiltPush | undefined; readonly blockedOn: PendingSegment | undefined } {
+  const room = roomIn(state, draining);
+  const builder: Builder = { state, draining, moment, room, runs: [], sent: [], messages: 0, bytes: 0 };
+  let blockedOn: PendingSegment | undefined;
+  for (const lane of lanesInOrder(state, moment)) {
+    const end = addLane(builder, lane);
+    if (end === 'empty') continue;
+    if (end !== 'full') blockedOn = end;
+    break;
+  }
+  if (builder.runs.length === 0) return { push: undefined, blockedOn };
+  const inFlight: InFlight = { runs: builder.sent, messages: builder.messages, bytes: builder.bytes };
+  return { push: { runs: builder.runs, inFlight }, blockedOn };
+}
+
+interface Builder {
+  readonly state: OutboxState;
+  readonly draining: Draining;
+  readonly moment: Moment;
+  readonly room: Room;
+  readonly runs: Run[];
+  readonly sent: { stream: Stream; last: number; attempt: number }[];
+  messages: number;
+  bytes: number;
+}
+
+interface Room {
+  readonly messages: number;
+  readonly bytes: number;
+  /** What the first message of a push may take, so that one larger than the window goes alone. */
+  readonly firstBytes: number;
+}
+
+/** How much may go now. When nothing is in flight, one message of any size may. */
+function roomIn(state: OutboxState, draining: Draining): Room {
+  const { limits } = draining;
+  const bytes = Math.min(limits.windowBytes, state.windowBytesMax) - draining.inFlightBytes;
+  return {
+    messages: limits.windowMessages - draining.inFlightMessages,
+    bytes,
+    firstBytes: draining.inFlight.length === 0 ? Number.POSITIVE_INFINITY : bytes,
+  };
+}
+
+function lanesInOrder(state: OutboxState, moment: Moment): LaneQueue[] {
+  const undecided = new Set<LaneQueue>();
+  for (const stream of state.streams.values()) if (stream.held !== undefined) undecided.add(stream.lane);
+  const ready: LaneQueue[] = [];
+  for (const lane of state.lanes.values()) {
+    if (lane.next >= lane.segments.length || undecided.has(lane)) continue;
+    if (lane.heldUntil !== undefined && moment.now < lane.heldUntil) continue;
+    ready.push(lane);
+  }
+  const position = (lane: LaneQueue): number => lane.segments[lane.next]?.key.position ?? 0;
+  return ready.toSorted((a, b) => b.priority - a.priority || position(a) - position(b));
+}
+
+/** Adds what a lane has: to its end (`empty`), until the push is `full`, or up to a segment that is not loaded. */
+function addLane(builder: Builder, lane: LaneQueue): PendingSegment | 'empty' | 'full' {
+  for (;;) {
+    if (isFull(builder)) return 'full';
+    const segment = lane.segments[lane.next];
+    if (segment === undefined) return 'empty';
+    const from = Math.max(segment.key.first + lane.nextOffset, segment.stream.answered + 1);
+    if (from > segment.last) {
+      lane.next++;
+      lane.nextOffset = 0;
+      continue;
+    }
+    if (segment.content === 'absent') return segment;
+    if (!addRun(builder, lane, segment, from)) return 'full';
+  }
+}
+
+/** Adds one run that begins with number `from` of `segment` and goes on through its neighbours. False when none fits. */
+function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from: number): boolean {
+  const { stream } = segment;
+  const parts: Uint8Array[] = [];
+  const skips: NonNullable<Run['skips']> = [];
+  let next = from;
+  let bytes = 0;
+  const after = predecessorOf(lane, segment, from);
+  while (lane.next < lane.segments.length) {
+    const current = lane.segments[lane.next];
+    if (current?.stream !== stream || current.content === 'absent' || current.key.first > next) break;
+    if (current.key.savedAt - segment.key.savedAt > SHARED_AGE_MS) break;
+    const taken = takeEntries(builder, current, next, { bytes, count: next - from }, parts, skips);
+    if (taken.count === 0) break;
+    next += taken.count;
+    bytes += taken.bytes;
+    lane.nextOffset = next - current.key.first;
+    if (next <= current.last) break;
+    lane.next++;
+    lane.nextOffset = 0;
+  }
+  const count = next - from;
+  if (count === 0) return false;
+  builder.runs.push({
+    epoch: stream.key.epoch,
+    queue: stream.key.queue,
+    priority: stream.key.priority,
+    first: from,
+    acknowledged: stream.acknowledged,
+    attempt: stream.attempt,
+    ageMs: ageOf(segment, builder.moment),
+    ...(after === undefined ? {} : { after }),
+    messages: concatenate(parts, bytes),
+    ...(skips.length === 0 ? {} : { skips }),
+  });
+  builder.sent.push({ stream, last: next - 1, attempt: stream.attempt });
+  builder.messages += count;
+  builder.bytes += bytes + RUN_OVERHEAD_BYTES;
+  return true;
+}
+
+/** Takes as many messages of a segment as fit, from number `from` on: the segment as it is stored, if all of it fits. */
+function takeEntries(
+  builder: Builder,
+  segment: PendingSegment,
+  from: number,
+  run: { readonly bytes: number; readonly count: number },
+  parts: Uint8Array[],
+  skips: NonNullable<Run['skips']>,
+): { readonly count: number; readonly bytes: number } {
+  const { limits } = builder.draining;
+  const countMax = Math.min(
+    limits.runMessages - run.count,
+    builder.room.messages - builder.messages - run.count,
+  );
+  const frameRoom = limits.frameBytes - builder.bytes - run.bytes - RUN_OVERHEAD_BYTES * 2;
+  const isFirst = builder.messages + run.count === 0;
+  const softRoom = Math.min(PUSH_BYTES, builder.room.bytes) - builder.bytes - run.bytes;
+  const firstRoom = isFirst ? builder.room.firstBytes : softRoom;
+  const { content, stream } = segment;
+  if (content === 'absent' || countMax <= 0) return { count: 0, bytes: 0 };
+  const left = segment.last - from + 1;
+  if (content instanceof Uint8Array && stream.refusedHere.size === 0 && left <= countMax) {
+    const rest = left === segment.key.count ? content : sliceEntries(content, segment.key.count - left, left);
+    if (rest.length <= softRoom) {
+      parts.push(rest);
+      return { count: left, bytes: rest.length };
+    }
+  }
+  return takeOneByOne(
+    segment,
+    from,
+    { countMax, softRoom, firstRoom, frameRoom, isFirst, indexBase: run.count },
+    parts,
+    skips,
+  );
+}
+
+interface EntryRoom {
+  readonly countMax: number;
+  /** What this push should hold. */
+  readonly softRoom: number;
+  /** What the first message may take, so that one larger than a usual push goes alone. */
+  readonly firstRoom: number;
+  /** What a frame can hold. */
+  readonly frameRoom: number;
+  readonly isFirst: boolean;
+  readonly indexBase: number;
+}
+
+function takeOneByOne(
+  segment: PendingSegment,
+  from: number,
+  room: EntryRoom,
+  parts: Uint8Array[],
+  skips: NonNullable<Run['skips']>,
+): { readonly count: number; readonly bytes: number } {
+  const { content, stream } = segment;
+  let count = 0;
+  let bytes = 0;
+  for (let number = from; number <= segment.last && count < room.countMax; number++) {
+    const index = number - segment.key.first;
+    const entry = content instanceof Uint8Array ? entryAt(content, index) : undefined;
+    const size = ENTRY_HEADER_BYTES + (entry?.length ?? 0);
+    const isFirst = room.isFirst && count === 0;
+    const code =
+      entry === undefined ? 'unreadable' : refusalOf(stream, number, isFirst && size > room.frameRoom);
+    const cost = code === undefined ? size : ENTRY_HEADER_BYTES;
+    if (bytes + cost > Math.min(isFirst ? room.firstRoom : room.softRoom, room.frameRoom)) break;
+    if (code === undefined && content instanceof Uint8Array) {
+      parts.push(sliceEntries(content, index, 1));
+    } else {
+      parts.push(NO_ENTRY);
+      skips.push({
+        index: room.indexBase + count,
+        id: entry === undefined ? ZERO_ID : messageIdOf(entry),
+        code: code ?? 'unreadable',
+      });
+    }
+    count++;
+    bytes += cost;
+  }
+  return { count, bytes };
+}
+
+/** Why a message cannot be pushed at all; undefined when it can. */
+function refusalOf(stream: Stream, number: number, exceedsFrame: boolean): string | undefined {
+  if (exceedsFrame) stream.refusedHere.set(number, 'too-large');
+  return stream.refusedHere.get(number);
+}
+
+const NO_ENTRY = new Uint8Array(ENTRY_HEADER_BYTES);
+
+/** The message before `from` in save order, where another epoch holds it and it is unanswered. */
+function predecessorOf(lane: LaneQueue, segment: PendingSegment, from: number): Run['after'] {
+  if (from > segment.key.first) return undefined;
+  for (let index = lane.next - 1; index >= 0; index--) {
+    const before = lane.segments[index];
+    if (before === undefined || before.stream === segment.stream) return undefined;
+    if (before.last > before.stream.answered) return { epoch: before.stream.key.epoch, number: before.last };
+  }
+  return undefined;
+}
+
+function ageOf(segment: PendingSegment, moment: Moment): number {
+  const ageMs = moment.wallMs - segment.key.savedAt;
+  return ageMs >= 0 && ageMs <= AGE_MAX_MS ? Math.floor(ageMs) : 0;
+}
+
+function isFull(builder: Builder): boolean {
+  return (
+    builder.bytes >= PUSH_BYTES ||
+    builder.bytes >= (builder.messages === 0 ? builder.room.firstBytes : builder.room.bytes) ||
+    builder.messages >= builder.room.messages ||
+    builder.runs.length >= LIMITS.pushRuns
+  );
+}
+
+function concatenate(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(bytes);
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}

@@ -1,0 +1,178 @@
+import { type StreamKey, streamKeyText } from '@fieldpost/protocol';
+import type { SegmentKey, StreamMark } from '../../ports/outbox-store.ts';
+import { laneText } from '../lane.ts';
+import { countEntries } from './entry-walk.ts';
+import type { LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-state.ts';
+
+/** Takes segments into the state that are not known yet. `keys` are in log order and begin after `knownUpTo` or overlap it. */
+export function addSegments(
+  state: OutboxState,
+  keys: readonly SegmentKey[],
+  contents?: readonly Uint8Array[],
+): void {
+  for (const [index, key] of keys.entries()) {
+    if (key.position <= state.knownUpTo) continue;
+    state.knownUpTo = key.position;
+    const stream = streamFor(state, key.stream);
+    const last = key.first + key.count - 1;
+    if (last <= stream.acknowledged) continue;
+    const segment: PendingSegment = { key, stream, last, content: 'absent' };
+    state.waitingMessages += Math.min(last - stream.acknowledged, key.count);
+    state.waitingBytes += key.bytes;
+    state.segments.set(key.position, segment);
+    stream.segments.push(segment);
+    stream.lane.segments.push(segment);
+    const content = contents?.[index];
+    if (content !== undefined) setContent(state, segment, content);
+  }
+}
+
+/** The stream of a key, made when it is new. */
+export function streamFor(state: OutboxState, key: StreamKey): Stream {
+  const text = streamKeyText(key);
+  const known = state.streams.get(text);
+  if (known !== undefined) return known;
+  const stream: Stream = {
+    key: { epoch: key.epoch, queue: key.queue, priority: key.priority },
+    text,
+    lane: laneFor(state, key),
+    acknowledged: 0,
+    answered: 0,
+    answeredId: undefined,
+    attempt: 0,
+    segments: [],
+    held: undefined,
+    setAside: new Map(),
+    refusedHere: new Map(),
+  };
+  state.streams.set(text, stream);
+  return stream;
+}
+
+/**
+ * Moves streams to what the store holds as acknowledged and forgets the segments below. Resolves no promise: the caller
+ * announces. Returns the marks that moved something.
+ */
+export function applyMarks(state: OutboxState, marks: readonly StreamMark[]): StreamMark[] {
+  const moved: StreamMark[] = [];
+  const lanes = new Set<LaneQueue>();
+  for (const mark of marks) {
+    const stream = streamFor(state, mark.stream);
+    if (mark.acknowledged <= stream.acknowledged) continue;
+    moved.push(mark);
+    const before = stream.acknowledged;
+    stream.acknowledged = mark.acknowledged;
+    if (stream.answered < mark.acknowledged) {
+      stream.answered = mark.acknowledged;
+      stream.answeredId = mark.acknowledgedId;
+    }
+    for (const number of stream.setAside.keys())
+      if (number <= mark.acknowledged) stream.setAside.delete(number);
+    for (const number of stream.refusedHere.keys())
+      if (number <= mark.acknowledged) stream.refusedHere.delete(number);
+    if (stream.held !== undefined && stream.held.accepted <= mark.acknowledged) stream.held = undefined;
+    let gone = 0;
+    for (const segment of stream.segments) {
+      if (segment.key.first > mark.acknowledged) break;
+      state.waitingMessages -=
+        Math.min(segment.last, mark.acknowledged) - Math.max(segment.key.first - 1, before);
+      if (segment.last > mark.acknowledged) break;
+      forgetSegment(state, segment);
+      gone++;
+    }
+    if (gone === 0) continue;
+    stream.segments = stream.segments.slice(gone);
+    lanes.add(stream.lane);
+  }
+  for (const lane of lanes) compact(lane);
+  return moved;
+}
+
+/** The highest position with nothing unanswered at or below it: settled, once what is answered is written down. */
+export function answeredPrefix(state: OutboxState): number {
+  let prefix = state.knownUpTo;
+  for (const lane of state.lanes.values()) {
+    const first = lane.segments.find((segment) => segment.last > segment.stream.answered);
+    if (first !== undefined) prefix = Math.min(prefix, first.key.position - 1);
+  }
+  return prefix;
+}
+
+/** Takes in what a segment holds; what does not add up is damaged. */
+export function setContent(
+  state: OutboxState,
+  segment: PendingSegment,
+  content: Uint8Array | undefined,
+): void {
+  if (segment.content instanceof Uint8Array) return;
+  if (content === undefined || countEntries(content) !== segment.key.count) {
+    segment.content = 'damaged';
+    return;
+  }
+  segment.content = content;
+  state.loadedBytes += content.length;
+}
+
+/** Lets go of a content that can be loaded again. */
+export function dropContent(state: OutboxState, segment: PendingSegment): void {
+  if (!(segment.content instanceof Uint8Array)) return;
+  state.loadedBytes -= segment.content.length;
+  segment.content = 'absent';
+}
+
+/** The segment of a stream that holds a number. */
+export function segmentOf(stream: Stream, number: number): PendingSegment | undefined {
+  let low = 0;
+  let high = stream.segments.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const segment = stream.segments[middle];
+    if (segment === undefined) return undefined;
+    if (number < segment.key.first) high = middle - 1;
+    else if (number > segment.last) low = middle + 1;
+    else return segment;
+  }
+  return undefined;
+}
+
+function laneFor(state: OutboxState, key: StreamKey): LaneQueue {
+  const text = laneText(key);
+  const known = state.lanes.get(text);
+  if (known !== undefined) return known;
+  const lane: LaneQueue = {
+    text,
+    queue: key.queue,
+    priority: key.priority,
+    segments: [],
+    next: 0,
+    nextOffset: 0,
+    heldUntil: undefined,
+    rewinds: 0,
+  };
+  state.lanes.set(text, lane);
+  return lane;
+}
+
+function forgetSegment(state: OutboxState, segment: PendingSegment): void {
+  dropContent(state, segment);
+  state.waitingBytes -= segment.key.bytes;
+  state.segments.delete(segment.key.position);
+  state.missing.delete(segment.key.position);
+}
+
+/** Drops forgotten segments from a lane and keeps its place. */
+function compact(lane: LaneQueue): void {
+  const kept: PendingSegment[] = [];
+  let next = 0;
+  let offset = lane.nextOffset;
+  for (const [index, segment] of lane.segments.entries()) {
+    const gone = segment.last <= segment.stream.acknowledged;
+    if (gone && index === lane.next) offset = 0;
+    if (gone) continue;
+    if (index < lane.next) next++;
+    kept.push(segment);
+  }
+  lane.segments = kept;
+  lane.next = next;
+  lane.nextOffset = offset;
+}

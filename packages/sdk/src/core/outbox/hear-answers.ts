@@ -1,0 +1,210 @@
+import {
+  backoffDelayMs,
+  bytesFromHex,
+  later,
+  type MessageId,
+  type StreamKey,
+  streamKeyText,
+  type StreamState as Answer,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import type { DeadLetter } from '../../ports/outbox-store.ts';
+import type { Moment } from '../moment.ts';
+import { entryAt, messageIdOf } from './entry-walk.ts';
+import { segmentOf } from './follow-log.ts';
+import type {
+  InFlight,
+  LaneQueue,
+  OutboxEffect,
+  OutboxState,
+  PendingSegment,
+  Stream,
+} from './outbox-state.ts';
+
+/** The id of a message that cannot be read, on the wire. */
+export const ZERO_ID = uuidFromBytes(new Uint8Array(16)) as MessageId;
+
+/** Rewinds without progress before a lane is held back: an answer that never comes must not keep the line busy. */
+const FREE_REWINDS = 2;
+
+/** Takes the states of an ack or a welcome. `answered` is the push that an ack answers. */
+export function hearAnswers(
+  state: OutboxState,
+  answers: readonly Answer[],
+  answered: InFlight | undefined,
+  moment: Moment,
+): OutboxEffect[] {
+  const effects: OutboxEffect[] = [];
+  for (const answer of answers) {
+    const stream = state.streams.get(streamKeyText(answer));
+    if (stream === undefined || isStale(stream, answer)) continue;
+    const pushed = answered?.runs.findLast((run) => run.stream === stream);
+    if (answer.stall !== undefined) {
+      stream.lane.heldUntil = later(moment.now, answer.stall.retryAfterMs);
+      rewind(state, stream.lane);
+    } else if (pushed !== undefined && pushed.attempt === stream.attempt && answer.accepted < pushed.last) {
+      rewindForGap(state, stream.lane, moment);
+    }
+    effects.push(...hearAnswer(state, stream, answer, moment));
+  }
+  return effects;
+}
+
+/** Takes answers that waited for segments, if all of these are loaded now. */
+export function hearHeldAnswers(state: OutboxState, moment: Moment): OutboxEffect[] {
+  const effects: OutboxEffect[] = [];
+  for (const stream of state.streams.values()) {
+    if (stream.held !== undefined) effects.push(...hearAnswer(state, stream, stream.held, moment));
+  }
+  return effects;
+}
+
+/** The first segment that an answer waits for. */
+export function segmentForHeldAnswer(state: OutboxState): PendingSegment | undefined {
+  for (const stream of state.streams.values()) {
+    if (stream.held === undefined) continue;
+    const needed = segmentsFor(stream, stream.held).find((segment) => segment.content === 'absent');
+    if (needed !== undefined) return needed;
+  }
+  return undefined;
+}
+
+/** Back to the first unanswered message of the lane. What is in flight of it counts no more. */
+export function rewind(state: OutboxState, lane: LaneQueue): void {
+  const raised = new Set<Stream>();
+  for (const push of state.draining?.inFlight ?? []) {
+    for (const { stream, attempt } of push.runs) {
+      if (stream.lane !== lane || attempt !== stream.attempt || raised.has(stream)) continue;
+      raised.add(stream);
+    }
+  }
+  for (const stream of raised) stream.attempt++;
+  lane.next = 0;
+  lane.nextOffset = 0;
+}
+
+function rewindForGap(state: OutboxState, lane: LaneQueue, moment: Moment): void {
+  rewind(state, lane);
+  lane.rewinds++;
+  if (lane.rewinds > FREE_REWINDS) {
+    lane.heldUntil = later(moment.now, backoffDelayMs(lane.rewinds - FREE_REWINDS, moment.jitter));
+  }
+}
+
+function isStale(stream: Stream, answer: Answer): boolean {
+  // Refusals below `since` are not listed: taken from this answer, a refused message would count as delivered.
+  if (answer.since > stream.acknowledged) return true;
+  return answer.attempt < stream.attempt || answer.accepted < stream.answered;
+}
+
+function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: Moment): OutboxEffect[] {
+  stream.held = undefined;
+  if (answer.accepted <= stream.answered || answer.acceptedId === undefined) return [];
+  if (segmentsFor(stream, answer).some((segment) => segment.content === 'absent')) {
+    stream.held = answer;
+    return [];
+  }
+  const effects: OutboxEffect[] = [];
+  if (isAnother(stream, answer)) {
+    setAsideInDoubt(stream, answer.accepted, moment);
+    effects.push({ type: 'endEpoch', epoch: stream.key.epoch });
+  } else {
+    for (const fate of answer.refusals ?? []) setAside(stream, fate, 'refused', moment);
+    for (const fate of answer.skips ?? []) setAside(stream, fate, 'skipped', moment);
+  }
+  stream.answered = answer.accepted;
+  stream.answeredId = answer.acceptedId;
+  stream.lane.rewinds = 0;
+  state.settling.dirty.add(stream);
+  return effects;
+}
+
+/** The segments whose content an answer cannot be taken without: for the id under `accepted`, and for bodies set aside. */
+function segmentsFor(stream: Stream, answer: Answer): PendingSegment[] {
+  const needed = new Set<PendingSegment>();
+  const add = (number: number): void => {
+    const segment = number > stream.acknowledged ? segmentOf(stream, number) : undefined;
+    if (segment !== undefined) needed.add(segment);
+  };
+  add(answer.accepted);
+  for (const fate of answer.refusals ?? []) add(fate.number);
+  for (const fate of answer.skips ?? []) add(fate.number);
+  if (isAnother(stream, answer))
+    for (let number = stream.acknowledged + 1; number <= answer.accepted; number++) add(number);
+  return [...needed];
+}
+
+function setAside(
+  stream: Stream,
+  fate: { readonly number: number; readonly id: MessageId; readonly code: string },
+  kind: 'refused' | 'skipped',
+  moment: Moment,
+): void {
+  if (fate.number <= stream.acknowledged || stream.setAside.has(fate.number)) return;
+  const segment = segmentOf(stream, fate.number);
+  if (segment === undefined) return;
+  const message = messageAt(segment, fate.number);
+  // A skip of a message that can be read after all was written when it could not be: it is unreadable to the gateway.
+  const isUnreadable = kind === 'skipped' && fate.code === 'unreadable';
+  stream.setAside.set(fate.number, {
+    id: message === undefined ? standInId(stream.key, fate.number) : messageIdOf(message),
+    stream: stream.key,
+    number: fate.number,
+    state: isUnreadable ? 'unreadable' : 'refused',
+    code: fate.code,
+    message,
+    savedAt: segment.key.savedAt,
+    setAsideAt: moment.wallMs,
+  });
+}
+
+function setAsideInDoubt(stream: Stream, accepted: number, moment: Moment): void {
+  for (let number = stream.acknowledged + 1; number <= accepted; number++) {
+    const segment = segmentOf(stream, number);
+    if (segment === undefined) continue;
+    const message = messageAt(segment, number);
+    stream.setAside.set(number, {
+      id: message === undefined ? standInId(stream.key, number) : messageIdOf(message),
+      stream: stream.key,
+      number,
+      state: 'in-doubt',
+      code: 'in-doubt',
+      message,
+      savedAt: segment.key.savedAt,
+      setAsideAt: moment.wallMs,
+    });
+  }
+}
+
+/** Whether this device holds another message under the accepted number. */
+function isAnother(stream: Stream, answer: Answer): boolean {
+  const segment = answer.accepted > stream.acknowledged ? segmentOf(stream, answer.accepted) : undefined;
+  const message = segment === undefined ? undefined : messageAt(segment, answer.accepted);
+  if (message === undefined) return false;
+  // A zero id is a skip of this device, from when the message could not be read.
+  return answer.acceptedId !== ZERO_ID && answer.acceptedId !== messageIdOf(message);
+}
+
+/** A copy of a message: a view would keep the whole segment in memory, and in the dead-letter record. */
+function messageAt(segment: PendingSegment, number: number): Uint8Array | undefined {
+  if (!(segment.content instanceof Uint8Array)) return undefined;
+  const entry = entryAt(segment.content, number - segment.key.first);
+  return entry.length < 16 ? undefined : entry.slice();
+}
+
+/** An id for a message whose own cannot be read: the same at every reading, and no other message's. */
+function standInId(stream: StreamKey, number: number): DeadLetter['id'] {
+  const bytes = new Uint8Array(16);
+  bytes.set(bytesFromHex(stream.epoch).subarray(0, 8));
+  let lane = 0x811c9dc5;
+  const text = `${stream.priority}${stream.queue}`;
+  for (let index = 0; index < text.length; index++)
+    lane = Math.imul(lane ^ text.charCodeAt(index), 0x01000193);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(8, lane >>> 0);
+  view.setUint32(12, number >>> 0);
+  // Version 8 (custom) and the variant of RFC 9562, so that no UUIDv7 can be equal.
+  bytes[6] = 0x80 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  return uuidFromBytes(bytes) as MessageId;
+}

@@ -1,0 +1,212 @@
+import type {
+  EpochId,
+  Instant,
+  MessageId,
+  Run,
+  Session,
+  StreamKey,
+  StreamState as Answer,
+} from '@fieldpost/protocol';
+import type {
+  DeadLetter,
+  LogState,
+  SegmentKey,
+  Settlement,
+  StoredSegment,
+  StreamMark,
+} from '../../ports/outbox-store.ts';
+
+/**
+ * What one tab knows of the log, and what it does to empty it.
+ *
+ * Every tab follows the log (`opened`, `listed`, `saved`), so that it can count; the one that leads
+ * and is welcomed also drains: it pushes runs, hears answers, has them settled in the store, and only then forgets.
+ *
+ * Invariants:
+ * - `acknowledged` of a stream is what the store holds; `answered ≥ acknowledged` is what the gateway said.
+ * - A message is forgotten here only after the settlement that covers it was written.
+ * - Within a lane nothing is pushed before everything saved earlier was pushed on this connection or answered.
+ * - What is in flight stays within the window, except one push that is larger than it by itself.
+ *
+ * The state is changed in place: at ten thousand waiting segments a copy for each answer would cost more than the
+ * answer. Nothing outside `step` holds on to it.
+ */
+export interface OutboxState {
+  readonly streams: Map<string, Stream>;
+  readonly lanes: Map<string, LaneQueue>;
+  /** By log position: every segment not wholly settled. */
+  readonly segments: Map<number, PendingSegment>;
+  /** Every segment at or below this position has been listed or saved here. */
+  knownUpTo: number;
+  /** A listing is under way; another is needed after it. */
+  listing: 'no' | 'running' | 'again' | 'failed';
+  settledUpTo: number;
+  /** The connection on which runs may be pushed now. */
+  draining: Draining | undefined;
+  /** The number of a running load, or none. */
+  loading: number | undefined;
+  loads: number;
+  loadedBytes: number;
+  /** Positions that a load did not bring: read the marks again before believing that they are gone. */
+  readonly missing: Set<number>;
+  readonly settling: SettlingState;
+  /** After a read that failed: not before this. */
+  readRetryAt: Instant | undefined;
+  readFailures: number;
+  /** After a 413: at most so many bytes in flight; a message that is larger goes alone. */
+  windowBytesMax: number;
+  /** Messages not settled, and the size of the segments that hold any. */
+  waitingMessages: number;
+  waitingBytes: number;
+}
+
+/** The messages of one epoch, queue and priority. */
+export interface Stream {
+  readonly key: StreamKey;
+  readonly text: string;
+  readonly lane: LaneQueue;
+  acknowledged: number;
+  answered: number;
+  answeredId: MessageId | undefined;
+  attempt: number;
+  /** Pending segments, by number. */
+  segments: PendingSegment[];
+  /** An answer that waits until the segments it speaks of are loaded. */
+  held: Answer | undefined;
+  /** Fates of numbers above `acknowledged` that are not yet settled. */
+  readonly setAside: Map<number, DeadLetter>;
+  /** Numbers that no push can carry, and the code for it. */
+  readonly refusedHere: Map<number, string>;
+}
+
+/** Queue and priority, over all epochs, in save order. */
+export interface LaneQueue {
+  readonly text: string;
+  readonly queue: string;
+  readonly priority: number;
+  segments: PendingSegment[];
+  /** The first segment that still has something to push, and how many of its messages were pushed. */
+  next: number;
+  nextOffset: number;
+  heldUntil: Instant | undefined;
+  /** Rewinds since the last progress. */
+  rewinds: number;
+}
+
+export interface PendingSegment {
+  readonly key: SegmentKey;
+  readonly stream: Stream;
+  readonly last: number;
+  content: Uint8Array | 'absent' | 'damaged';
+}
+
+export interface Draining {
+  readonly limits: PushLimits;
+  /** Pushes not yet answered, oldest first. */
+  readonly inFlight: InFlight[];
+  inFlightBytes: number;
+  inFlightMessages: number;
+  /** When the connection last made progress; undefined when nothing is in flight. */
+  progressAt: Instant | undefined;
+}
+
+export interface PushLimits {
+  readonly frameBytes: number;
+  readonly runMessages: number;
+  readonly windowMessages: number;
+  readonly windowBytes: number;
+}
+
+export interface InFlight {
+  readonly runs: readonly { readonly stream: Stream; readonly last: number; readonly attempt: number }[];
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface SettlingState {
+  /** The settlement being written. */
+  running: Settlement | undefined;
+  readonly dirty: Set<Stream>;
+  /** What goes with the next settlement beside marks. */
+  session: Session | undefined;
+  generation: LogState['generation'];
+  failures: number;
+  retryAt: Instant | undefined;
+}
+
+export type OutboxEvent =
+  /** The store was read: at the start, and whenever this tab must know what others wrote. */
+  | { readonly type: 'opened'; readonly log: LogState; readonly keys: readonly SegmentKey[] }
+  | { readonly type: 'listed'; readonly keys: readonly SegmentKey[] }
+  /** This tab saved; the contents in the order of the keys. */
+  | { readonly type: 'saved'; readonly keys: readonly SegmentKey[]; readonly contents: readonly Uint8Array[] }
+  /** Another tab may have saved. */
+  | { readonly type: 'savedElsewhere' }
+  | { readonly type: 'listFailed' }
+  | {
+      readonly type: 'loaded';
+      readonly load: number;
+      readonly after: number;
+      readonly segments: readonly StoredSegment[];
+    }
+  | { readonly type: 'loadFailed'; readonly load: number }
+  | {
+      readonly type: 'welcomed';
+      readonly limits: PushLimits;
+      readonly session: Session;
+      readonly generation: NonNullable<LogState['generation']>;
+      readonly streams: readonly Answer[];
+    }
+  | { readonly type: 'acknowledged'; readonly streams: readonly Answer[] }
+  | { readonly type: 'disconnected'; readonly tooLarge: boolean }
+  | { readonly type: 'settled'; readonly held: boolean }
+  | { readonly type: 'settleFailed' }
+  | { readonly type: 'deadlineReached' };
+
+export type OutboxEffect =
+  | { readonly type: 'push'; readonly runs: readonly Run[] }
+  | { readonly type: 'load'; readonly load: number; readonly after: number; readonly bytesMax: number }
+  | { readonly type: 'list'; readonly after: number }
+  /** Read streams and keys again: a segment is gone that should be there. */
+  | { readonly type: 'reopen' }
+  | { readonly type: 'settle'; readonly settlement: Settlement }
+  /** Written down: those who wait may be told. */
+  | {
+      readonly type: 'announce';
+      readonly marks: readonly StreamMark[];
+      /** All that were set aside at or below the marks; undefined when another tab settled, and the store knows. */
+      readonly deadLetters: readonly DeadLetter[] | undefined;
+    }
+  /** The gateway knows another message under a number of this epoch: number nothing more in it. */
+  | { readonly type: 'endEpoch'; readonly epoch: EpochId }
+  /** The store would not settle: another tab has the lease. */
+  | { readonly type: 'leaseLost' };
+
+export function createOutbox(): OutboxState {
+  return {
+    streams: new Map(),
+    lanes: new Map(),
+    segments: new Map(),
+    knownUpTo: 0,
+    listing: 'no',
+    settledUpTo: 0,
+    draining: undefined,
+    loading: undefined,
+    loads: 0,
+    loadedBytes: 0,
+    missing: new Set(),
+    settling: {
+      running: undefined,
+      dirty: new Set(),
+      session: undefined,
+      generation: undefined,
+      failures: 0,
+      retryAt: undefined,
+    },
+    readRetryAt: undefined,
+    readFailures: 0,
+    windowBytesMax: Number.POSITIVE_INFINITY,
+    waitingMessages: 0,
+    waitingBytes: 0,
+  };
+}

@@ -1,0 +1,386 @@
+import { backoffDelayMs, type Instant, later, LIMITS, unreachable } from '@fieldpost/protocol';
+import type { DeadLetter, SegmentKey, Settlement, StreamMark } from '../../ports/outbox-store.ts';
+import type { Moment } from '../moment.ts';
+import { buildPush } from './build-push.ts';
+import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
+import { hearAnswers, hearHeldAnswers, segmentForHeldAnswer } from './hear-answers.ts';
+import type {
+  Draining,
+  InFlight,
+  OutboxEffect,
+  OutboxEvent,
+  OutboxState,
+  PendingSegment,
+} from './outbox-state.ts';
+
+/** What one load brings: a few pushes' worth. */
+const LOAD_BYTES = 2 * 1024 * 1024;
+/** Contents held in memory: a window in flight, and what comes next. */
+const LOADED_BYTES_MAX = LIMITS.windowBytes + 2 * LOAD_BYTES;
+/** A slower line than this is taken for a dead one, in bytes per millisecond. */
+const SLOWEST_LINE = 8;
+/** Of what is in flight, so much may have to pass before the next answer can come. */
+const ANSWER_BYTES_MAX = 1024 * 1024;
+
+/** One step of the machine in `outbox-state.ts`. Changes `state` in place. */
+export function stepOutbox(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEffect[] {
+  const effects = react(state, event, moment);
+  settleWhatIsAnswered(state, effects);
+  const blockedOn = pushWhatFits(state, effects, moment);
+  loadWhatIsNeeded(state, blockedOn, effects);
+  return effects;
+}
+
+/** The next moment at which the outbox has to do something by itself. */
+export function outboxDeadline(state: OutboxState): Instant | undefined {
+  const deadlines: Instant[] = [];
+  const { draining, settling } = state;
+  if (settling.retryAt !== undefined) deadlines.push(settling.retryAt);
+  if (state.readRetryAt !== undefined) deadlines.push(state.readRetryAt);
+  if (draining !== undefined) {
+    for (const lane of state.lanes.values()) {
+      if (lane.heldUntil !== undefined && lane.next < lane.segments.length) deadlines.push(lane.heldUntil);
+    }
+    const answerBy = answerDeadline(draining);
+    if (answerBy !== undefined) deadlines.push(answerBy);
+  }
+  return earliest(deadlines);
+}
+
+/** Whether an answer is overdue: the connection is dead, whatever it looks like. */
+export function isAnswerOverdue(state: OutboxState, now: Instant): boolean {
+  const answerBy = state.draining === undefined ? undefined : answerDeadline(state.draining);
+  return answerBy !== undefined && now >= answerBy;
+}
+
+/** When the oldest message that waits was saved, in Unix milliseconds of the device. */
+export function oldestSavedAt(state: OutboxState): number | undefined {
+  let oldest: number | undefined;
+  for (const lane of state.lanes.values()) {
+    const first = lane.segments[0];
+    if (first !== undefined) oldest = Math.min(oldest ?? first.key.savedAt, first.key.savedAt);
+  }
+  return oldest;
+}
+
+function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEffect[] {
+  switch (event.type) {
+    case 'opened':
+      return opened(state, event);
+    case 'listed':
+      return listed(state, event.keys);
+    case 'listFailed':
+      state.listing = 'failed';
+      return readFailed(state, moment);
+    case 'saved':
+      return saved(state, event);
+    case 'savedElsewhere':
+      return list(state);
+    case 'loaded':
+      return loaded(state, event, moment);
+    case 'loadFailed':
+      if (state.loading === event.load) state.loading = undefined;
+      return readFailed(state, moment);
+    case 'welcomed':
+      return welcomed(state, event, moment);
+    case 'acknowledged':
+      return acknowledged(state, event, moment);
+    case 'disconnected':
+      return disconnected(state, event.tooLarge);
+    case 'settled':
+      return settled(state, event.held);
+    case 'settleFailed':
+      return settleFailed(state, moment);
+    case 'deadlineReached':
+      return deadlineReached(state, moment);
+    default:
+      return unreachable(event);
+  }
+}
+
+function opened(state: OutboxState, event: Extract<OutboxEvent, { type: 'opened' }>): OutboxEffect[] {
+  const { log, keys } = event;
+  const effects = announceMoved(state, log.streams, undefined);
+  state.settledUpTo = Math.max(state.settledUpTo, log.settledUpTo);
+  state.knownUpTo = Math.max(state.knownUpTo, log.settledUpTo);
+  addSegments(state, keys);
+  // What a load did not bring, and what is still neither settled nor listed, is gone for good: its numbers are skipped.
+  const listed = new Set(state.missing.size === 0 ? [] : keys.map((key) => key.position));
+  for (const position of state.missing) {
+    const segment = state.segments.get(position);
+    if (segment?.content === 'absent' && position > log.settledUpTo && !listed.has(position))
+      segment.content = 'damaged';
+  }
+  state.missing.clear();
+  return effects;
+}
+
+function listed(state: OutboxState, keys: readonly SegmentKey[]): OutboxEffect[] {
+  const isAgain = state.listing === 'again';
+  state.listing = 'no';
+  state.readFailures = 0;
+  addSegments(state, keys);
+  return isAgain ? list(state) : [];
+}
+
+function readFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
+  state.readFailures++;
+  state.readRetryAt = later(moment.now, backoffDelayMs(state.readFailures, moment.jitter));
+  return [];
+}
+
+/** Asks for what was saved behind what is known: one listing at a time, and one more if something came meanwhile. */
+function list(state: OutboxState): OutboxEffect[] {
+  if (state.listing === 'running' || state.listing === 'again') {
+    state.listing = 'again';
+    return [];
+  }
+  state.listing = 'running';
+  return [{ type: 'list', after: state.knownUpTo }];
+}
+
+function saved(state: OutboxState, event: Extract<OutboxEvent, { type: 'saved' }>): OutboxEffect[] {
+  const [first] = event.keys;
+  if (first === undefined) return [];
+  // Another tab saved in between: its segments come first in save order, so read the log in that order.
+  if (first.position !== state.knownUpTo + 1) return list(state);
+  const isRoom = state.draining !== undefined && state.loadedBytes < LOADED_BYTES_MAX;
+  addSegments(state, event.keys, isRoom ? event.contents : undefined);
+  return [];
+}
+
+function loaded(
+  state: OutboxState,
+  event: Extract<OutboxEvent, { type: 'loaded' }>,
+  moment: Moment,
+): OutboxEffect[] {
+  if (state.loading !== event.load) return [];
+  state.loading = undefined;
+  state.readFailures = 0;
+  const wanted = state.segments.get(event.after + 1);
+  for (const stored of event.segments) {
+    const segment = state.segments.get(stored.position);
+    if (segment === undefined) continue;
+    if (segment !== wanted && state.loadedBytes > LOADED_BYTES_MAX) continue;
+    setContent(state, segment, stored.messages);
+  }
+  const effects: OutboxEffect[] = [];
+  if (wanted?.content === 'absent' && !state.missing.has(wanted.key.position)) {
+    state.missing.add(wanted.key.position);
+    effects.push({ type: 'reopen' });
+  }
+  return [...effects, ...hearHeldAnswers(state, moment)];
+}
+
+function welcomed(
+  state: OutboxState,
+  event: Extract<OutboxEvent, { type: 'welcomed' }>,
+  moment: Moment,
+): OutboxEffect[] {
+  disconnected(state, false);
+  for (const stream of state.streams.values()) {
+    stream.attempt = 0;
+    stream.held = undefined;
+  }
+  state.draining = {
+    limits: event.limits,
+    inFlight: [],
+    inFlightBytes: 0,
+    inFlightMessages: 0,
+    progressAt: undefined,
+  };
+  state.settling.session = event.session;
+  state.settling.generation = event.generation;
+  return hearAnswers(state, event.streams, undefined, moment);
+}
+
+function acknowledged(
+  state: OutboxState,
+  event: Extract<OutboxEvent, { type: 'acknowledged' }>,
+  moment: Moment,
+): OutboxEffect[] {
+  const { draining } = state;
+  if (draining === undefined) return [];
+  const effects = hearAnswers(state, event.streams, draining.inFlight[0], moment);
+  const answered = draining.inFlight.shift();
+  if (answered !== undefined) {
+    draining.inFlightBytes -= answered.bytes;
+    draining.inFlightMessages -= answered.messages;
+  }
+  draining.progressAt = draining.inFlight.length === 0 ? undefined : moment.now;
+  return effects;
+}
+
+/** Nothing that was in flight will be answered any more: everything unanswered goes again on the next connection. */
+function disconnected(state: OutboxState, tooLarge: boolean): OutboxEffect[] {
+  const { draining } = state;
+  if (tooLarge && draining !== undefined) shrink(state, draining);
+  state.draining = undefined;
+  for (const lane of state.lanes.values()) {
+    lane.next = 0;
+    lane.nextOffset = 0;
+    lane.rewinds = 0;
+  }
+  return [];
+}
+
+/** A request was refused for its size: send half as much at once, down to one message; that one then cannot be sent. */
+function shrink(state: OutboxState, draining: Draining): void {
+  if (draining.inFlightMessages > 1) {
+    state.windowBytesMax = Math.min(state.windowBytesMax, Math.ceil(draining.inFlightBytes / 2));
+    return;
+  }
+  const run = draining.inFlight[0]?.runs[0];
+  run?.stream.refusedHere.set(run.last, 'too-large');
+}
+
+function settled(state: OutboxState, held: boolean): OutboxEffect[] {
+  const { settling } = state;
+  const settlement = settling.running;
+  settling.running = undefined;
+  settling.failures = 0;
+  if (settlement === undefined) return [];
+  if (!held) {
+    // Another tab has the lease: what it settles is heard of as from elsewhere.
+    dropAnswers(state);
+    return [{ type: 'leaseLost' }];
+  }
+  state.settledUpTo = Math.max(state.settledUpTo, settlement.settledUpTo ?? 0);
+  return announceMoved(state, settlement.marks ?? [], settlement.deadLetters ?? []);
+}
+
+function settleFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
+  const { settling } = state;
+  const settlement = settling.running;
+  settling.running = undefined;
+  settling.failures++;
+  settling.retryAt = later(moment.now, backoffDelayMs(settling.failures, moment.jitter));
+  if (settlement === undefined) return [];
+  settling.session ??= settlement.session;
+  settling.generation ??= settlement.generation;
+  for (const mark of settlement.marks ?? []) settling.dirty.add(streamFor(state, mark.stream));
+  return [];
+}
+
+function deadlineReached(state: OutboxState, moment: Moment): OutboxEffect[] {
+  const { settling } = state;
+  if (settling.retryAt !== undefined && moment.now >= settling.retryAt) settling.retryAt = undefined;
+  for (const lane of state.lanes.values()) {
+    if (lane.heldUntil !== undefined && moment.now >= lane.heldUntil) lane.heldUntil = undefined;
+  }
+  if (state.readRetryAt === undefined || moment.now < state.readRetryAt) return [];
+  state.readRetryAt = undefined;
+  return state.listing === 'failed' ? list(state) : [];
+}
+
+/** Writes down what is answered: one settlement at a time, each with everything that came while the last one ran. */
+function settleWhatIsAnswered(state: OutboxState, effects: OutboxEffect[]): void {
+  const { settling } = state;
+  if (settling.running !== undefined || settling.retryAt !== undefined) return;
+  if (settling.dirty.size === 0 && settling.session === undefined && !isPrefixBehind(state)) return;
+  const marks: StreamMark[] = [];
+  const deadLetters: DeadLetter[] = [];
+  for (const stream of settling.dirty) {
+    if (stream.answered <= stream.acknowledged || stream.answeredId === undefined) continue;
+    marks.push({ stream: stream.key, acknowledged: stream.answered, acknowledgedId: stream.answeredId });
+    for (const [number, letter] of stream.setAside) if (number <= stream.answered) deadLetters.push(letter);
+  }
+  const settledUpTo = answeredPrefix(state);
+  const settlement: Settlement = {
+    ...(marks.length === 0 ? {} : { marks }),
+    ...(deadLetters.length === 0 ? {} : { deadLetters }),
+    ...(settledUpTo > state.settledUpTo ? { settledUpTo } : {}),
+    ...(settling.session === undefined ? {} : { session: settling.session }),
+    ...(settling.generation === undefined ? {} : { generation: settling.generation }),
+  };
+  settling.dirty.clear();
+  settling.session = undefined;
+  settling.generation = undefined;
+  settling.running = settlement;
+  effects.push({ type: 'settle', settlement });
+}
+
+/** Mostly the prefix travels with marks; by itself only when a start found it behind. */
+function isPrefixBehind(state: OutboxState): boolean {
+  return state.draining?.inFlight.length === 0 && answeredPrefix(state) > state.settledUpTo;
+}
+
+function dropAnswers(state: OutboxState): void {
+  state.settling.dirty.clear();
+  state.settling.session = undefined;
+  state.settling.generation = undefined;
+  for (const stream of state.streams.values()) {
+    stream.answered = stream.acknowledged;
+    stream.answeredId = undefined;
+    stream.held = undefined;
+    stream.setAside.clear();
+  }
+}
+
+function announceMoved(
+  state: OutboxState,
+  marks: readonly StreamMark[],
+  deadLetters: readonly DeadLetter[] | undefined,
+): OutboxEffect[] {
+  const moved = applyMarks(state, marks);
+  return moved.length === 0 ? [] : [{ type: 'announce', marks: moved, deadLetters }];
+}
+
+/** Pushes what the window takes. Returns the segment that has to be loaded before more can go. */
+function pushWhatFits(
+  state: OutboxState,
+  effects: OutboxEffect[],
+  moment: Moment,
+): PendingSegment | undefined {
+  const { draining } = state;
+  if (draining === undefined) return undefined;
+  for (;;) {
+    const { push, blockedOn } = buildPush(state, draining, moment);
+    if (push === undefined) return blockedOn;
+    take(draining, push.inFlight, moment);
+    effects.push({ type: 'push', runs: push.runs });
+  }
+}
+
+function take(draining: Draining, push: InFlight, moment: Moment): void {
+  draining.inFlight.push(push);
+  draining.inFlightBytes += push.bytes;
+  draining.inFlightMessages += push.messages;
+  draining.progressAt ??= moment.now;
+}
+
+/** Has the next segment loaded that something waits for: an answer first, then the push to come. */
+function loadWhatIsNeeded(
+  state: OutboxState,
+  blockedOn: PendingSegment | undefined,
+  effects: OutboxEffect[],
+): void {
+  if (state.loading !== undefined || state.readRetryAt !== undefined) return;
+  const needed = segmentForHeldAnswer(state) ?? blockedOn;
+  if (needed === undefined || state.missing.has(needed.key.position)) return;
+  if (state.loadedBytes > LOADED_BYTES_MAX) dropIdleContents(state);
+  state.loads++;
+  state.loading = state.loads;
+  effects.push({ type: 'load', load: state.loads, after: needed.key.position - 1, bytesMax: LOAD_BYTES });
+}
+
+/** Contents of lanes that cannot go now make room for those that can. */
+function dropIdleContents(state: OutboxState): void {
+  for (const lane of state.lanes.values()) {
+    for (const [index, segment] of lane.segments.entries())
+      if (index > lane.next) dropContent(state, segment);
+  }
+}
+
+function answerDeadline(draining: Draining): Instant | undefined {
+  if (draining.progressAt === undefined) return undefined;
+  const transferMs = Math.min(draining.inFlightBytes, ANSWER_BYTES_MAX) / SLOWEST_LINE;
+  return later(draining.progressAt, LIMITS.answerTimeoutMs + transferMs);
+}
+
+function earliest(instants: readonly Instant[]): Instant | undefined {
+  return instants.reduce<Instant | undefined>(
+    (first, at) => (first === undefined || at < first ? at : first),
+    undefined,
+  );
+}

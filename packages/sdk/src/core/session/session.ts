@@ -1,0 +1,306 @@
+import { backoffDelayMs, type Instant, later, LIMITS } from '@fieldpost/protocol';
+import type { CloseReason } from '../../ports/transport.ts';
+import type { Moment } from '../moment.ts';
+import type {
+  SessionEffect,
+  SessionEvent,
+  SessionPhase,
+  SessionProblem,
+  SessionState,
+  SessionStep,
+  Via,
+} from './session-state.ts';
+
+/** Socket attempts that must fail before HTTP is tried: one may be chance. */
+const SOCKET_FAILURES_BEFORE_HTTP = 2;
+/** How long a device stays on HTTP before it tries the socket again. */
+const SOCKET_RETRY_MS = 5 * 60_000;
+/** How long the app may take to give a token. */
+const TOKEN_TIMEOUT_MS = 30_000;
+/** Hints that come faster than this are one hint: a flapping network must not undo the backoff. */
+const HINT_PAUSE_MS = 1_000;
+/** A gateway may ask for patience, not for ever. */
+const RETRY_AFTER_MAX_MS = 15 * 60_000;
+
+/** One step of the machine in `session-state.ts`. */
+export function stepSession(state: SessionState, event: SessionEvent, moment: Moment): SessionStep {
+  if ('connection' in event && event.connection !== state.connection) return same(state);
+  switch (event.type) {
+    case 'wanted':
+      return state.phase.kind === 'idle'
+        ? attempt({ ...state, lastSession: event.lastSession }, moment)
+        : same(state);
+    case 'unwanted':
+      return unwanted(state);
+    case 'tokenGiven':
+      return tokenGiven(state, event.token, moment);
+    case 'tokenFailed':
+      if (state.phase.kind !== 'asking') return same(state);
+      return fail(state, moment, { problem: { code: 'unauthorized', detail: event.detail } });
+    case 'opened':
+      return opened(state, moment);
+    case 'welcomed':
+      return welcomed(state, event.welcome.session, moment);
+    case 'rejected':
+      return rejected(state, event.frame, moment);
+    case 'closed':
+      return closed(state, event.reason, moment);
+    case 'malformed':
+      return fail(state, moment, {
+        problem: { code: 'malformed-frame', detail: 'the gateway sent bytes that are no frame' },
+      });
+    case 'unanswered':
+      return isConnected(state.phase) ? fail(state, moment, {}) : same(state);
+    case 'hinted':
+      return hinted(state, moment);
+    case 'deadlineReached':
+      return deadlineReached(state, event.occupied, moment);
+  }
+}
+
+/** The next moment at which the session has to do something by itself. `occupied`: something is in flight. */
+export function sessionDeadline(state: SessionState, occupied: boolean): Instant | undefined {
+  switch (state.phase.kind) {
+    case 'asking':
+    case 'connecting':
+    case 'greeting':
+    case 'waiting':
+      return state.phase.until;
+    case 'live':
+      return state.via === 'http' && state.socketAllowed && !occupied
+        ? later(state.phase.since, SOCKET_RETRY_MS)
+        : undefined;
+    case 'idle':
+    case 'stopped':
+      return undefined;
+  }
+}
+
+function attempt(state: SessionState, moment: Moment): SessionStep {
+  const connection = state.connection + 1;
+  return {
+    state: {
+      ...state,
+      connection,
+      attemptedAt: moment.now,
+      phase: { kind: 'asking', until: later(moment.now, TOKEN_TIMEOUT_MS) },
+    },
+    effects: [{ type: 'askToken', connection }],
+  };
+}
+
+function unwanted(state: SessionState): SessionStep {
+  if (state.phase.kind === 'stopped') return same(state);
+  return { state: { ...state, phase: { kind: 'idle' } }, effects: disconnectIfConnected(state) };
+}
+
+function tokenGiven(state: SessionState, token: string, moment: Moment): SessionStep {
+  if (state.phase.kind !== 'asking') return same(state);
+  return {
+    state: { ...state, phase: { kind: 'connecting', until: later(moment.now, LIMITS.answerTimeoutMs) } },
+    effects: [{ type: 'connect', connection: state.connection, via: state.via, token }],
+  };
+}
+
+function opened(state: SessionState, moment: Moment): SessionStep {
+  if (state.phase.kind !== 'connecting') return same(state);
+  return {
+    state: {
+      ...state,
+      phase: { kind: 'greeting', until: later(moment.now, LIMITS.answerTimeoutMs), repeated: false },
+    },
+    effects: [{ type: 'sendHello', connection: state.connection, lastSession: state.lastSession }],
+  };
+}
+
+function welcomed(
+  state: SessionState,
+  session: SessionState['lastSession'] & object,
+  moment: Moment,
+): SessionStep {
+  if (state.phase.kind !== 'greeting') return same(state);
+  return {
+    state: {
+      ...state,
+      phase: { kind: 'live', session, since: moment.now },
+      failures: 0,
+      rejections: 0,
+      socketFailures: state.via === 'socket' ? 0 : state.socketFailures,
+      lastSession: session,
+      problem: undefined,
+    },
+    effects: [],
+  };
+}
+
+function rejected(
+  state: SessionState,
+  frame: Extract<SessionEvent, { type: 'rejected' }>['frame'],
+  moment: Moment,
+): SessionStep {
+  if (!isConnected(state.phase)) return same(state);
+  if (frame.type === 'error') return failWith(state, frame.code, frame.detail, frame.retryAfterMs, moment);
+  switch (frame.reason) {
+    case 'revoked':
+      return stop(state, {
+        code: 'revoked',
+        detail: 'this device was revoked or belongs to another subject',
+      });
+    case 'upgrade-required':
+      return stop(state, {
+        code: 'upgrade-required',
+        detail: 'the gateway speaks no protocol version of this release',
+      });
+    case 'newer-connection':
+      break;
+  }
+  const lastSession = frame.session ?? state.lastSession;
+  if (state.phase.kind === 'greeting' && frame.session !== undefined && !state.phase.repeated) {
+    // An HTTP hello that named an old session. Whoever leads here repeats it, once at a time.
+    return {
+      state: {
+        ...state,
+        lastSession,
+        phase: { kind: 'greeting', until: later(moment.now, LIMITS.answerTimeoutMs), repeated: true },
+      },
+      effects: [{ type: 'sendHello', connection: state.connection, lastSession }],
+    };
+  }
+  return fail({ ...state, lastSession }, moment, {});
+}
+
+function closed(state: SessionState, reason: CloseReason, moment: Moment): SessionStep {
+  if (!isConnected(state.phase)) return same(state);
+  switch (reason.code) {
+    case 'unauthorized':
+    case 'busy':
+    case 'origin-not-allowed':
+      return failWith(state, reason.code, reason.detail, reason.retryAfterMs, moment);
+    case 'lost':
+    case 'refused':
+    case 'too-large':
+    case 'closed-here':
+      return fail(state, moment, {
+        ...(reason.retryAfterMs === undefined ? {} : { retryAfterMs: reason.retryAfterMs }),
+        socketBlocked: state.phase.kind !== 'live' && (reason.code === 'lost' || reason.code === 'refused'),
+      });
+  }
+}
+
+function failWith(
+  state: SessionState,
+  code: string,
+  detail: string,
+  retryAfterMs: number | undefined,
+  moment: Moment,
+): SessionStep {
+  switch (code) {
+    case 'revoked':
+    case 'upgrade-required':
+      return stop(state, { code, detail });
+    case 'unauthorized': {
+      const rejections = state.rejections + 1;
+      const asked = { ...state, rejections };
+      // The first rejection is what an expired token looks like: ask for a new one at once.
+      if (rejections === 1) {
+        const next = attempt(asked, moment);
+        return { state: next.state, effects: [...disconnectIfConnected(state), ...next.effects] };
+      }
+      return fail(asked, moment, { problem: { code, detail } });
+    }
+    case 'busy':
+    case 'shutting-down':
+    case 'stalled':
+      return fail(state, moment, { retryAfterMs: retryAfterMs ?? 0 });
+    default:
+      return fail(state, moment, {
+        problem: { code, detail },
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      });
+  }
+}
+
+interface Failure {
+  readonly problem?: SessionProblem;
+  readonly retryAfterMs?: number;
+  readonly socketBlocked?: boolean;
+}
+
+function fail(state: SessionState, moment: Moment, failure: Failure): SessionStep {
+  if (state.phase.kind === 'idle' || state.phase.kind === 'stopped') return same(state);
+  const failures = state.failures + 1;
+  const timedOut = state.phase.kind === 'connecting' || state.phase.kind === 'greeting';
+  const blocked =
+    state.via === 'socket' && (failure.socketBlocked ?? (timedOut && failure.problem === undefined));
+  const socketFailures = state.socketFailures + (blocked ? 1 : 0);
+  const retryAfterMs = Math.min(failure.retryAfterMs ?? 0, RETRY_AFTER_MAX_MS);
+  const delayMs = retryAfterMs + backoffDelayMs(failures, moment.jitter);
+  return {
+    state: {
+      ...state,
+      failures,
+      socketFailures,
+      via: nextVia(state, socketFailures),
+      phase: { kind: 'waiting', until: later(moment.now, delayMs), hintsCount: retryAfterMs === 0 },
+      problem: failure.problem ?? state.problem,
+    },
+    effects: disconnectIfConnected(state),
+  };
+}
+
+/** While sockets do not get through, attempts take turns: HTTP may be blocked too, and a socket may work again. */
+function nextVia(state: SessionState, socketFailures: number): Via {
+  if (!state.socketAllowed) return 'http';
+  if (socketFailures < SOCKET_FAILURES_BEFORE_HTTP) return 'socket';
+  if (state.via === 'socket') return 'http';
+  // A break in a working HTTP session says nothing about sockets.
+  return state.phase.kind === 'live' ? 'http' : 'socket';
+}
+
+function stop(state: SessionState, problem: SessionProblem): SessionStep {
+  return {
+    state: { ...state, phase: { kind: 'stopped', code: problem.code }, problem },
+    effects: disconnectIfConnected(state),
+  };
+}
+
+function hinted(state: SessionState, moment: Moment): SessionStep {
+  if (state.phase.kind !== 'waiting' || !state.phase.hintsCount) return same(state);
+  if (state.attemptedAt !== undefined && moment.now < state.attemptedAt + HINT_PAUSE_MS) return same(state);
+  return attempt(state, moment);
+}
+
+function deadlineReached(state: SessionState, occupied: boolean, moment: Moment): SessionStep {
+  const due = sessionDeadline(state, occupied);
+  if (due === undefined || moment.now < due) return same(state);
+  switch (state.phase.kind) {
+    case 'waiting':
+      return attempt(state, moment);
+    case 'asking':
+      return fail(state, moment, {
+        problem: { code: 'unauthorized', detail: 'token() gave no answer in time' },
+      });
+    case 'connecting':
+    case 'greeting':
+      return fail(state, moment, {});
+    case 'live': {
+      const next = attempt({ ...state, via: 'socket' }, moment);
+      return { state: next.state, effects: [...disconnectIfConnected(state), ...next.effects] };
+    }
+    case 'idle':
+    case 'stopped':
+      return same(state);
+  }
+}
+
+function isConnected(phase: SessionPhase): boolean {
+  return phase.kind === 'connecting' || phase.kind === 'greeting' || phase.kind === 'live';
+}
+
+function disconnectIfConnected(state: SessionState): SessionEffect[] {
+  return isConnected(state.phase) ? [{ type: 'disconnect', connection: state.connection }] : [];
+}
+
+function same(state: SessionState): SessionStep {
+  return { state, effects: [] };
+}
