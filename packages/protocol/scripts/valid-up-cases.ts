@@ -149,10 +149,10 @@ export const validUpCases: readonly ValidCase[] = [
   {
     name: 'push-last-number',
     kind: 'up',
-    about: 'the last number that a stream can have',
+    about: 'the last number that a run can have',
     value: pushOf({
-      first: LIMITS.numberMax,
-      acknowledged: LIMITS.numberMax - 1,
+      first: LIMITS.numberMax - 1,
+      acknowledged: LIMITS.numberMax - 2,
       attempt: LIMITS.numberMax,
       ageMs: LIMITS.numberMax,
       messages: packEntries([order(1)]),
