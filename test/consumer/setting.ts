@@ -22,7 +22,7 @@ export class Setting {
   readonly problems: ConsumerProblem[] = [];
   /** The requests of all consumers: `receive` or `settle`, with what was asked for. */
   readonly requests: { readonly action: string; readonly body: Readonly<Record<string, unknown>> }[] = [];
-  readonly #consumers: Consumer<never>[] = [];
+  readonly #consumers: Pick<Consumer, 'close'>[] = [];
   #queues = 0;
 
   private constructor(gateway: GatewayProcess, proxy: TcpProxy, token: string) {
@@ -72,7 +72,9 @@ export class Setting {
 
   /** Ends what a test left running. */
   async tidy(): Promise<void> {
+    // Requests find the gateway again, but not by a connection that another test has left.
     this.proxy.setMode({ kind: 'pass' });
+    this.proxy.cut();
     await Promise.all(this.#consumers.splice(0).map((consumer) => consumer.close({ timeoutMs: 0 })));
     this.problems.length = 0;
     this.requests.length = 0;
@@ -85,7 +87,7 @@ export class Setting {
 
   #fetch(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
     const action = String(input).split('/').at(-1) ?? '';
-    const body: unknown = JSON.parse(String(init?.body));
+    const body: unknown = JSON.parse(typeof init?.body === 'string' ? init.body : '{}');
     this.requests.push({ action, body: typeof body === 'object' && body !== null ? { ...body } : {} });
     return fetch(input, init);
   }

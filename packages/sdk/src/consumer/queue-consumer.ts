@@ -27,6 +27,7 @@ export class QueueConsumer<Body> implements Consumer<Body> {
   readonly #stock: Stock<Body>;
   readonly #abandoned = createDeferred<undefined>();
   #loops = 0;
+  #runs = 0;
   #receiving: Promise<void> | undefined;
   #interruption = new AbortController();
   #closing: Promise<void> | undefined;
@@ -40,12 +41,13 @@ export class QueueConsumer<Body> implements Consumer<Body> {
     this.#onProblem = options.onProblem;
     this.#calls = new GatewayCalls(options, this.#surroundings);
     const report = (problem: ConsumerProblem): void => this.#report(problem);
-    const settling = {
+    this.#settler = new Settler({
       calls: this.#calls,
       surroundings: this.#surroundings,
       tokenIsAsked: this.#tokenIsAsked,
-    };
-    this.#settler = new Settler({ ...settling, report });
+      leaseMs: this.#settings.leaseMs,
+      report,
+    });
     this.#stock = new Stock({
       settings: this.#settings,
       clock: this.#surroundings.clock,
@@ -74,12 +76,14 @@ export class QueueConsumer<Body> implements Consumer<Body> {
   async run(handler: (message: ReceivedMessage<Body>) => unknown): Promise<void> {
     const loop = this.#createLoop();
     const working = new Set<Promise<void>>();
+    this.#runs += 1;
     try {
       for (let taken = await loop.take(); taken !== undefined; taken = await loop.take()) {
         const work: Promise<void> = this.#handle(handler, taken).finally(() => working.delete(work));
         working.add(work);
       }
     } finally {
+      this.#runs -= 1;
       loop.leave();
       await Promise.race([Promise.allSettled(working), this.#abandoned.promise]);
     }
@@ -135,7 +139,7 @@ export class QueueConsumer<Body> implements Consumer<Body> {
   async #receive(): Promise<void> {
     let failures = 0;
     while (this.#closing === undefined && this.#failure === undefined) {
-      const max = this.#stock.room();
+      const max = this.#stock.room(this.#runs > 0);
       if (max === 0 || this.#loops === 0) {
         await this.#stock.changes.wait();
         continue;

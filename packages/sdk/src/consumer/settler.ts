@@ -34,8 +34,9 @@ interface Waiting {
   readonly reject: (error: FieldpostError) => void;
 }
 
-/** The first delay between attempts: shorter than for connections, because leases run out meanwhile. */
+/** Delays between attempts are shorter than for connections, because leases run out meanwhile. */
 const retryFirstMs = 200;
+const retriesPerLease = 4;
 const retryMaxMs = 5000;
 
 /** Settles receipts, many in one request: what is asked for while a request is on its way goes with the next. */
@@ -44,6 +45,7 @@ export class Settler {
   readonly #surroundings: ConsumerSurroundings;
   readonly #tokenIsAsked: boolean;
   readonly #report: (problem: ConsumerProblem) => void;
+  readonly #retryMaxMs: number;
   readonly #stopped = new AbortController();
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
@@ -52,12 +54,14 @@ export class Settler {
     readonly calls: GatewayCalls;
     readonly surroundings: ConsumerSurroundings;
     readonly tokenIsAsked: boolean;
+    readonly leaseMs: number;
     readonly report: (problem: ConsumerProblem) => void;
   }) {
     this.#calls = options.calls;
     this.#surroundings = options.surroundings;
     this.#tokenIsAsked = options.tokenIsAsked;
     this.#report = options.report;
+    this.#retryMaxMs = Math.min(retryMaxMs, options.leaseMs / retriesPerLease);
   }
 
   /** Rejects only when the gateway will never take it: no permission, no such queue. */
@@ -91,7 +95,7 @@ export class Settler {
         continue;
       }
       failures += 1;
-      await this.#backOff(error, failures);
+      if (this.#waiting.length > 0) await this.#backOff(error, failures);
     }
     this.#running = undefined;
   }
@@ -126,7 +130,7 @@ export class Settler {
   async #backOff(error: FieldpostError, failures: number): Promise<void> {
     const asked = error instanceof CallRefused ? (error.retryAfterMs ?? 0) : 0;
     const jitter = this.#surroundings.jitter();
-    const retryInMs = Math.max(asked, backoffDelayMs(failures, jitter, retryFirstMs, retryMaxMs));
+    const retryInMs = Math.max(asked, backoffDelayMs(failures, jitter, retryFirstMs, this.#retryMaxMs));
     this.#report({ kind: 'call-failed', error, retryInMs });
     await pause(this.#surroundings.clock, retryInMs, this.#stopped.signal);
   }

@@ -55,11 +55,16 @@ export class Stock<Body> {
     });
   }
 
-  /** How many messages may be leased with the next request. */
-  room(): number {
+  /**
+   * How many messages to lease with the next request: what loops wait for, and what is fetched in advance.
+   *
+   * @param isEager whether a loop waits that works on as many messages as there may be at once
+   */
+  room(isEager: boolean): number {
     const { concurrency, prefetch } = this.#ports.settings;
-    const room = concurrency + prefetch - this.#handedOut.size - this.#buffer.length;
-    return Math.min(Math.max(0, room), CONSUMER_LIMITS.requestMessages);
+    const free = concurrency - this.#handedOut.size;
+    const wanted = isEager ? free : Math.min(free, this.#takers.length);
+    return Math.min(Math.max(0, wanted + prefetch - this.#buffer.length), CONSUMER_LIMITS.requestMessages);
   }
 
   add(arrived: readonly LeasedMessage[]): void {
