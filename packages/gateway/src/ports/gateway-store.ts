@@ -145,7 +145,12 @@ export type Change =
   | { readonly type: 'skip'; readonly stream: StreamKey; readonly fate: NumberedFate }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
   /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
-  | { readonly type: 'delete-queue'; readonly name: string }
+  | {
+      readonly type: 'delete-queue';
+      readonly name: string;
+      /** Fails the transaction with `queue-not-empty` when the queue holds messages, in whatever state. */
+      readonly ifEmpty?: boolean;
+    }
   | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow };
 
 /** A message on its way into a queue. Byte arrays are stored as they are. */

@@ -11,6 +11,7 @@ import { StoreError } from '../../core/store-error.ts';
 import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
 import {
   createMemoryQueue,
+  inQueueOrder,
   laneOf,
   type MemoryDisk,
   type MemoryQueue,

@@ -120,7 +120,7 @@ function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
   );
 }
 
-function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
+function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
   api.route(
     {
       method: 'delete',
@@ -135,18 +135,11 @@ function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
     },
     async ({ c, principal, params: { queue }, query }) => {
       requirePermission(principal, 'manage', queue);
-      const info = await existingQueue(store, queue, clock.now());
-      if (query.messages !== 'delete' && info.ready + info.leased + info.delayed > 0) {
-        throw new RequestError(
-          'queue-not-empty',
-          `queue ${queue} holds messages; messages=delete deletes them too`,
-        );
-      }
-      const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
-        if (!snapshot.queues.has(queue)) return { changes: [], result: false };
-        return { changes: [{ type: 'delete-queue', name: queue }], result: true };
+      await store.transact({ queues: [queue] }, (snapshot) => {
+        if (!snapshot.queues.has(queue)) throw queueNotFound(queue);
+        const ifEmpty = query.messages !== 'delete';
+        return { changes: [{ type: 'delete-queue', name: queue, ifEmpty }], result: undefined };
       });
-      if (!isFound) throw queueNotFound(queue);
       return c.body(null, 204);
     },
   );

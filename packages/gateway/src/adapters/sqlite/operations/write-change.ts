@@ -50,7 +50,7 @@ export function prepareWriteChange(
         putQueue(change.row);
         return 0;
       case 'delete-queue':
-        deleteQueue(change.name);
+        deleteQueue(change);
         return 0;
       case 'put-send':
         putSend(change.queue, change.row);
