@@ -240,4 +240,25 @@ export function streamsSuite(store: () => GatewayStore): void {
     );
     expect(await numbersIn(store())).toEqual([1004]);
   });
+
+  test('a queue that was to be deleted only if empty stays while it holds a message, in whatever state', async () => {
+    await write(store(), { type: 'put-queue', row: queueRow() }, ...pushChanges(streamKey(1), 0, 1));
+    const [leased] = await store().receive({
+      queue: 'orders',
+      max: 1,
+      leaseMs: 1000,
+      now: NOW,
+      leaseTokens: ['token'],
+    });
+    const deletion = { type: 'delete-queue', name: 'orders', ifEmpty: true } as const;
+    await expect(write(store(), deletion)).rejects.toMatchObject({
+      name: 'StoreError',
+      code: 'queue-not-empty',
+    });
+    expect(await numbersIn(store())).toEqual([1001]);
+    const settlements = [{ type: 'ack', receipt: leased?.receipt ?? '' }] as const;
+    await store().settle({ queue: 'orders', settlements, now: NOW });
+    await write(store(), deletion);
+    expect(await store().getQueue('orders', NOW)).toBeUndefined();
+  });
 }
