@@ -18,6 +18,7 @@ export const steps: readonly Step[] = [
   check('packages', turbo('check:package')),
   check('size', 'size-limit'),
   check('unused', 'knip'),
+  vitest('browser', 'beyond'),
 ];
 
 function check(name: string, command: string): Step {

@@ -1,3 +1,7 @@
+export {
+  createIndexedDbOutboxStore,
+  type IndexedDbOutboxOptions,
+} from './adapters/indexeddb/indexeddb-outbox-store.ts';
 export type { ConnectOptions } from './api/connect-options.ts';
 export type { Fieldpost, LogoutReport } from './api/fieldpost.ts';
 export type { Outbox, OutboxFilter, OutboxMessage, OutboxMessageState } from './api/outbox.ts';

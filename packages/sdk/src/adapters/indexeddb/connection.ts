@@ -3,6 +3,7 @@ import { openDB } from 'idb';
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { errorName, failureKind, isCommitError, toFieldpostError } from './failure.ts';
 import { type Db, type OutboxSchema, SCHEMA_STEPS, type SchemaStep } from './schema.ts';
+import { readValue } from './transact.ts';
 
 export interface ConnectionOptions {
   readonly name: string;
@@ -24,7 +25,8 @@ export interface UseOptions {
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #running = new Set<Promise<unknown>>();
-  #db: Promise<Db> | undefined;
+  #db: Db | undefined;
+  #opening: Promise<Db> | undefined;
   /** The device that the database belongs to, once `open` has found out. A handle opened later must find the same. */
   #device: DeviceId | undefined;
   #closed = false;
@@ -61,14 +63,8 @@ export class Connection {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.allSettled(this.#running);
-    const opened = this.#db;
+    this.#db?.close();
     this.#db = undefined;
-    if (opened === undefined) return;
-    try {
-      (await opened).close();
-    } catch {
-      // It never opened, so there is nothing to close.
-    }
   }
 
   async #attempts<Result>(
@@ -99,27 +95,31 @@ export class Connection {
     }
   }
 
-  #handle(): Promise<Db> {
+  /** The handle that works, as far as is known; one opening serves all that wait for it. */
+  async #handle(): Promise<Db> {
     if (this.#db !== undefined) return this.#db;
-    const opening: Promise<Db> = this.#open().catch((error: unknown) => {
-      if (this.#db === opening) this.#db = undefined;
-      throw error;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
     });
-    this.#db = opening;
-    return opening;
+    return this.#opening;
   }
 
   async #open(): Promise<Db> {
     const db = await openInTime(this.#options, (dead) => this.#drop(dead));
-    if (this.#device === undefined) return db;
     try {
-      const found: unknown = await db.get('state', 'device');
-      if (found === this.#device) return db;
+      await this.#recognise(db);
     } catch (error) {
       db.close();
       throw error;
     }
-    db.close();
+    this.#db = db;
+    return db;
+  }
+
+  async #recognise(db: Db): Promise<void> {
+    if (this.#device === undefined) return;
+    const found: unknown = await readValue(db, 'state', 'device');
+    if (found === this.#device) return;
     throw new FieldpostError(
       'storage-lost',
       `the database "${this.#options.name}" was deleted or replaced while it was in use: connect anew`,
@@ -129,14 +129,7 @@ export class Connection {
   /** The next work opens a new handle. Running transactions of the old one end first. */
   #drop(db: Db): void {
     db.close();
-    const current = this.#db;
-    if (current === undefined) return;
-    current.then(
-      (handle) => {
-        if (handle === db && this.#db === current) this.#db = undefined;
-      },
-      () => undefined,
-    );
+    if (this.#db === db) this.#db = undefined;
   }
 }
 

@@ -11,7 +11,7 @@ import { errorName } from './failure.ts';
 import { markKey, parseDeadLetter, parseLog, parseMark, parsePosition, parseSegment } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, withoutWrite, type WrittenKey } from './segment-key.ts';
-import { readIn } from './transact.ts';
+import { readIn, readValue, together } from './transact.ts';
 
 /** Hears of records that are not what they should be; the rest goes on without them. */
 export type Report = (detail: string) => void;
@@ -30,11 +30,11 @@ const SEARCH_BYTES = 4 * 1024 * 1024;
 export function readLog(db: Db, report: Report): Promise<LogState> {
   return readIn(db, ['state', 'marks'], async (transaction) => {
     const marks = transaction.objectStore('marks');
-    const [log, keys, values] = await Promise.all([
-      transaction.objectStore('state').get('log'),
-      marks.getAllKeys(),
-      marks.getAll(),
-    ]);
+    const [log, keys, values] = await together(
+      () => transaction.objectStore('state').get('log'),
+      () => marks.getAllKeys(),
+      () => marks.getAll(),
+    );
     const streams: StreamMark[] = [];
     for (const [index, key] of keys.entries()) {
       const mark = parseMark(key, values[index]);
@@ -89,10 +89,10 @@ export async function findMessage(db: Db, id: MessageId, report: Report): Promis
     db,
     ['deadLetters', 'suppliedIds', 'segments'],
     async (transaction) => {
-      const [dead, supplied] = await Promise.all([
-        transaction.objectStore('deadLetters').index('id').get(id),
-        transaction.objectStore('suppliedIds').get(id),
-      ]);
+      const [dead, supplied] = await together(
+        () => transaction.objectStore('deadLetters').index('id').get(id),
+        () => transaction.objectStore('suppliedIds').get(id),
+      );
       const at = positionOf(supplied);
       const range = at === undefined ? keysAfter(0) : keysBetween(at - 1, at);
       return {
@@ -128,7 +128,7 @@ async function searchLog(
       const found = searchSegment(segment, wanted);
       if (found === undefined) continue;
       const { stream, savedAt } = segment;
-      const mark = parseMark(markKey(stream), await db.get('marks', markKey(stream)));
+      const mark = parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)));
       const acknowledged = found.number <= (mark?.acknowledged ?? 0);
       return { stream, savedAt, ...found, acknowledged, deadLetter: undefined };
     }
@@ -180,7 +180,10 @@ async function loadKeys(db: Db, keys: readonly StoredKey[], report: Report): Pro
     await readIn(db, ['segments'], async (transaction) => {
       const segments = transaction.objectStore('segments');
       const range = IDBKeyRange.bound(first.raw, last.raw);
-      const [raws, all] = await Promise.all([segments.getAllKeys(range), segments.getAll(range)]);
+      const [raws, all] = await together(
+        () => segments.getAllKeys(range),
+        () => segments.getAll(range),
+      );
       for (const [index, raw] of raws.entries()) values.set(textOf(raw), all[index]);
     });
   } catch {
@@ -192,10 +195,10 @@ async function loadKeys(db: Db, keys: readonly StoredKey[], report: Report): Pro
 /** Undefined for a record that the browser cannot read, although it can read others. */
 async function readAlone(db: Db, raw: ArrayBuffer, report: Report): Promise<unknown> {
   try {
-    return await db.get('segments', raw);
+    return await readValue(db, 'segments', raw);
   } catch (error) {
     // A dead handle fails here, too, and then the segment may be well.
-    await db.get('state', 'device');
+    await readValue(db, 'state', 'device');
     report(`a segment cannot be read: ${errorName(error) ?? 'unknown error'}`);
     return undefined;
   }

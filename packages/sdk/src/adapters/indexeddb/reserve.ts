@@ -1,5 +1,5 @@
 import type { Db } from './schema.ts';
-import { writeIn } from './transact.ts';
+import { readIn, writeIn } from './transact.ts';
 import { trim } from './trim.ts';
 
 /**
@@ -12,7 +12,10 @@ const RESERVE_BYTES = 512 * 1024;
 /** Puts the reserve there if it is missing and there is space for it. */
 export async function keepReserve(db: Db): Promise<void> {
   try {
-    if ((await db.getKey('state', 'reserve')) !== undefined) return;
+    const key = await readIn(db, ['state'], (transaction) =>
+      transaction.objectStore('state').getKey('reserve'),
+    );
+    if (key !== undefined) return;
     await writeIn(db, ['state'], 'relaxed', (transaction) =>
       transaction.objectStore('state').put(incompressible(RESERVE_BYTES), 'reserve'),
     );

@@ -19,7 +19,7 @@ import {
   withoutWrite,
   type WrittenKey,
 } from './segment-key.ts';
-import { type Aborted, unheard, writeIn } from './transact.ts';
+import { type Aborted, together, unheard, writeIn } from './transact.ts';
 
 /**
  * The log as a committed save of this handle left it. As long as the last key is still there and still the last, nobody
@@ -70,7 +70,9 @@ function saveOnView(db: Db, decision: Write, view: LogView): Promise<SaveResult 
   return writeIn<SaveResult | undefined>(db, stores, 'strict', async (transaction) => {
     const segments = transaction.objectStore('segments');
     const fromLast = segments.count(keysFrom(view.lastKey));
+    unheard(fromLast);
     const known = knownIds(transaction, decision);
+    unheard(known);
     const written = putSegments(transaction, decision, view.position, view.tail);
     if ((await fromLast) !== 1) return { abort: undefined };
     return orRepeated(written, await known);
@@ -84,10 +86,10 @@ function saveFromDisk(
   view: LogView | undefined,
 ): Promise<SaveResult> {
   return writeIn<SaveResult>(db, ALL, 'strict', async (transaction) => {
-    const [position, tail] = await Promise.all([
-      lastPosition(transaction),
-      readTail(transaction, epoch, view),
-    ]);
+    const [position, tail] = await together(
+      () => lastPosition(transaction),
+      () => readTail(transaction, epoch, view),
+    );
     const decision = decideOn(decide, tail);
     if (decision.type !== 'write') {
       const segments = decision.type === 'found' ? decision.segments : [];
@@ -133,7 +135,14 @@ async function knownIds(transaction: Transaction<'readwrite'>, write: Write): Pr
   if (supplied.length === 0) return supplied;
   const inLog = transaction.objectStore('suppliedIds');
   const setAside = transaction.objectStore('deadLetters').index('id');
-  const found = await Promise.all(supplied.map((id) => Promise.all([inLog.getKey(id), setAside.getKey(id)])));
+  const found = await Promise.all(
+    supplied.map((id) =>
+      together(
+        () => inLog.getKey(id),
+        () => setAside.getKey(id),
+      ),
+    ),
+  );
   return supplied.filter((_, index) => found[index]?.some((key) => key !== undefined) === true);
 }
 

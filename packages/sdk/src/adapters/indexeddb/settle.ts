@@ -2,7 +2,7 @@ import type { MessageId } from '@fieldpost/protocol';
 import type { DeadLetter, DrainLease, Settlement } from '../../ports/outbox-store.ts';
 import { deadLetterRecord, markKey, parseLease, parseLog } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
-import { type Aborted, unheard, writeIn } from './transact.ts';
+import { type Aborted, together, unheard, writeIn } from './transact.ts';
 
 /** Writes what the gateway's answers say, if `holder` holds the drain lease as this transaction finds it. */
 export function settle(db: Db, holder: string, settlement: Settlement): Promise<boolean> {
@@ -10,11 +10,15 @@ export function settle(db: Db, holder: string, settlement: Settlement): Promise<
     const state = transaction.objectStore('state');
     const letters = latestOfEach(settlement.deadLetters ?? []);
     const byId = transaction.objectStore('deadLetters').index('id');
-    const [lease, log, ...places] = await Promise.all([
-      state.get('lease'),
-      state.get('log'),
-      ...letters.map(({ id }) => byId.getKey(id)),
-    ]);
+    const [lease, log, ...places] = await together<unknown[]>(
+      () => state.get('lease'),
+      () => state.get('log'),
+      ...letters.map(
+        ({ id }) =>
+          () =>
+            byId.getKey(id),
+      ),
+    );
     if (parseLease(lease)?.holder !== holder) return { abort: false };
     putLog(transaction, log, settlement);
     for (const { stream, acknowledged, acknowledgedId } of settlement.marks ?? []) {

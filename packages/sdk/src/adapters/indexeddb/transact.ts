@@ -26,6 +26,11 @@ export async function readIn<Result>(
   }
 }
 
+/** Reads one value. (The library's own shortcut leaves a rejection unhandled when its transaction is aborted.) */
+export function readValue(db: Db, store: StoreName, key: IDBValidKey): Promise<unknown> {
+  return readIn(db, [store], (transaction) => transaction.objectStore(store).get(key));
+}
+
 /**
  * Writes in one transaction and resolves when it is committed. When `body` throws, or returns `{ abort }`, nothing is
  * written. `body` awaits nothing but the transaction's own requests, and hands those whose result it does not need to
@@ -59,6 +64,17 @@ export async function writeIn<Result>(
 /** Keeps a request that nobody waits for from becoming an unhandled rejection when its transaction is aborted. */
 export function unheard(request: Promise<unknown> | undefined): void {
   request?.catch(() => undefined);
+}
+
+/**
+ * Makes several requests at once and waits for all. When the transaction dies under one of them, the next throws at once,
+ * and no promise of an earlier one may be left without a listener.
+ */
+export function together<Results extends readonly unknown[]>(
+  ...requests: { readonly [Index in keyof Results]: () => Promise<Results[Index]> }
+): Promise<Results> {
+  const started = requests.map(async (request: () => Promise<unknown>) => request());
+  return Promise.all(started) as Promise<unknown> as Promise<Results>;
 }
 
 /** Resolves when the transaction is over: with whether it was committed. */

@@ -2,7 +2,7 @@ import { laneText } from '../../core/lane.ts';
 import { type EpochRecord, parseEpochRecord, parseLog } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, type WrittenKey } from './segment-key.ts';
-import { unheard, writeIn } from './transact.ts';
+import { together, unheard, writeIn } from './transact.ts';
 
 /**
  * Removes settled segments from the beginning of the log, by one range of keys. What their keys said of their epochs'
@@ -80,11 +80,11 @@ async function forgetEpochs(
 ): Promise<void> {
   const epochs = transaction.objectStore('epochs');
   const marks = transaction.objectStore('marks');
-  const [names, records, markKeys] = await Promise.all([
-    epochs.getAllKeys(),
-    epochs.getAll(),
-    marks.getAllKeys(),
-  ]);
+  const [names, records, markKeys] = await together(
+    () => epochs.getAllKeys(),
+    () => epochs.getAll(),
+    () => marks.getAllKeys(),
+  );
   const kept = new Set<unknown>(remaining.map(({ stream }) => stream.epoch));
   for (const [index, name] of names.entries()) {
     const record = parseEpochRecord(records[index]);

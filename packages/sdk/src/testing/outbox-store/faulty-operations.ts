@@ -1,0 +1,143 @@
+import type { EpochId } from '@fieldpost/protocol';
+import type { DeadLetter, OutboxStore, Settlement } from '../../ports/outbox-store.ts';
+import { draftOf, numbersOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
+
+/** What a call left: nothing of it, all of it once, or anything else. */
+export type StorageState = 'untouched' | 'done' | 'half done';
+
+/** A call that writes, made again and again under faults. Each object is used for one place at a time. */
+export interface FaultyOperation {
+  readonly name: string;
+  /** What it does when there is no space: fail, make room, or work all the same. */
+  readonly withoutSpace: 'fails' | 'makes room' | 'works';
+  prepare(bench: OutboxBench, store: OutboxStore): Promise<void>;
+  run(store: OutboxStore): Promise<unknown>;
+  inspect(store: OutboxStore): Promise<StorageState>;
+}
+
+const TAKEN = { holder: 'tab', until: 2000, now: 1000 };
+
+export const faultyOperations: readonly FaultyOperation[] = [
+  saving('save', async () => undefined),
+  saving('first save of a handle', async (bench, epoch) => {
+    // Everything known of the epoch was written by another handle.
+    await saveDrafts(await bench.open(), epoch, bench.uuid(), [draftOf([bench.message()])]);
+  }),
+  settling(),
+  trimming(),
+  discarding(),
+];
+
+/** Two segments in one save, after one that is there; with a supplied id. */
+function saving(
+  name: string,
+  meanwhile: (bench: OutboxBench, epoch: EpochId) => Promise<void>,
+): FaultyOperation {
+  let run: FaultyOperation['run'] = () => Promise.resolve();
+  let before = 0;
+  return {
+    name,
+    withoutSpace: 'fails',
+    prepare: async (bench, store) => {
+      const epoch = bench.epoch();
+      const write = bench.uuid();
+      const message = bench.message();
+      const drafts = [
+        draftOf([bench.message(), message], { suppliedIds: [message.id] }),
+        draftOf([bench.message()], { queue: 'visits' }),
+      ];
+      await saveDrafts(store, epoch, bench.uuid(), [draftOf([bench.message()])]);
+      await meanwhile(bench, epoch);
+      before = (await store.listSegments({ after: 0 })).length;
+      run = (handle) => saveDrafts(handle, epoch, write, drafts);
+    },
+    run: (store) => run(store),
+    inspect: async (store) => {
+      const segments = await store.listSegments({ after: 0 });
+      const added = numbersOf(segments.slice(before)).join(' ');
+      if (added === '') return 'untouched';
+      const wanted = `${before + 1}-${before + 2} 1`;
+      const bodies = await store.loadSegments({ after: 0, bytesMax: 1e9 });
+      return added === wanted && bodies.every(({ messages }) => messages !== undefined)
+        ? 'done'
+        : 'half done';
+    },
+  };
+}
+
+/** Marks, dead letters and the log's record in one settlement. */
+function settling(): FaultyOperation {
+  let settlement: Settlement = {};
+  return {
+    name: 'settle',
+    withoutSpace: 'makes room',
+    prepare: async (bench, store) => {
+      const letters = [letterOf(bench), letterOf(bench)];
+      const marks = letters.map(({ stream, id }) => ({ stream, acknowledged: 9, acknowledgedId: id }));
+      settlement = { marks, deadLetters: letters, settledUpTo: 4 };
+      await store.lease(TAKEN);
+    },
+    run: (store) => store.settle('tab', settlement),
+    inspect: async (store) => {
+      const { streams, settledUpTo } = await store.readLog();
+      const letters = await store.listDeadLetters();
+      const parts = [streams.length === 2, settledUpTo === 4, letters.length === 2];
+      if (parts.every(Boolean)) return 'done';
+      const none = streams.length === 0 && settledUpTo === 0 && letters.length === 0;
+      return none ? 'untouched' : 'half done';
+    },
+  };
+}
+
+/** Three settled segments, two of them with supplied ids. */
+function trimming(): FaultyOperation {
+  return {
+    name: 'trim',
+    withoutSpace: 'makes room',
+    prepare: async (bench, store) => {
+      for (const supplied of [true, true, false]) {
+        const message = bench.message();
+        const draft = draftOf([message], supplied ? { suppliedIds: [message.id] } : {});
+        await saveDrafts(store, bench.epoch(), bench.uuid(), [draft]);
+      }
+      await store.lease(TAKEN);
+      await store.settle('tab', {
+        settledUpTo: (await store.listSegments({ after: 0 })).at(-1)?.position ?? 0,
+      });
+    },
+    run: (store) => store.trim({ savedBefore: 0, keepBytes: 0 }),
+    inspect: async (store) => {
+      const { length } = await store.listSegments({ after: 0 });
+      return length === 0 ? 'done' : length === 3 ? 'untouched' : 'half done';
+    },
+  };
+}
+
+function discarding(): FaultyOperation {
+  let letter: DeadLetter | undefined;
+  return {
+    name: 'discard a dead letter',
+    withoutSpace: 'works',
+    prepare: async (bench, store) => {
+      letter = letterOf(bench);
+      await store.lease(TAKEN);
+      await store.settle('tab', { deadLetters: [letter] });
+    },
+    run: async (store) => (letter === undefined ? undefined : store.discardDeadLetter(letter.id)),
+    inspect: async (store) => ((await store.listDeadLetters()).length === 0 ? 'done' : 'untouched'),
+  };
+}
+
+function letterOf(bench: OutboxBench): DeadLetter {
+  const { id, body } = bench.message();
+  return {
+    id,
+    stream: { epoch: bench.epoch(), queue: 'orders', priority: 3 },
+    number: 7,
+    state: 'refused',
+    code: 'queue-not-found',
+    message: body,
+    savedAt: 1,
+    setAsideAt: 2,
+  };
+}

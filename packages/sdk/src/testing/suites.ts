@@ -1,0 +1,2 @@
+export type { OutboxPlace, StorageFault, StorageFaults } from './outbox-store/outbox-place.ts';
+export { outboxStoreSuite } from './outbox-store-suite.ts';
