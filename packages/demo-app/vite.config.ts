@@ -40,7 +40,12 @@ export default defineConfig({
           { src: '/icons/satchel.svg', sizes: 'any', type: 'image/svg+xml' },
           { src: '/icons/satchel-192.png', sizes: '192x192', type: 'image/png' },
           { src: '/icons/satchel-512.png', sizes: '512x512', type: 'image/png' },
-          { src: '/icons/satchel-maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+          {
+            src: '/icons/satchel-maskable-512.png',
+            sizes: '512x512',
+            type: 'image/png',
+            purpose: 'maskable',
+          },
         ],
         shortcuts: [{ name: 'New order', url: '/new' }],
       },

@@ -111,7 +111,8 @@ export class Books {
   /** Keeps a message that is no order, for somebody to look at. */
   setAside(messageId: string, body: unknown, reason: string): void {
     const transaction = this.#database.transaction(() => {
-      if (!this.#isSeen(messageId)) this.#remember(messageId, 'set-aside', reason, JSON.stringify(body) ?? '');
+      if (!this.#isSeen(messageId))
+        this.#remember(messageId, 'set-aside', reason, JSON.stringify(body) ?? '');
     });
     transaction.immediate();
   }
@@ -127,7 +128,9 @@ export class Books {
       );
       const counts = z
         .array(countRow)
-        .parse(this.#database.prepare('SELECT outcome, count(*) AS count FROM messages GROUP BY outcome').all());
+        .parse(
+          this.#database.prepare('SELECT outcome, count(*) AS count FROM messages GROUP BY outcome').all(),
+        );
       const countOf = (outcome: string): number => counts.find((row) => row.outcome === outcome)?.count ?? 0;
       return {
         ...sums,
@@ -148,7 +151,12 @@ export class Books {
     return this.#database.prepare('SELECT 1 FROM messages WHERE message_id = ?').get(messageId) !== undefined;
   }
 
-  #remember(messageId: string, outcome: string, reason: string | null = null, body: string | null = null): void {
+  #remember(
+    messageId: string,
+    outcome: string,
+    reason: string | null = null,
+    body: string | null = null,
+  ): void {
     this.#database
       .prepare('INSERT INTO messages (message_id, outcome, reason, body) VALUES (?, ?, ?, ?)')
       .run(messageId, outcome, reason, body);
@@ -156,7 +164,9 @@ export class Books {
 
   #byRep(): RepView[] {
     const rows = this.#database
-      .prepare('SELECT rep, count(*) AS orders, sum(total) AS total FROM bookings GROUP BY rep ORDER BY total DESC, rep')
+      .prepare(
+        'SELECT rep, count(*) AS orders, sum(total) AS total FROM bookings GROUP BY rep ORDER BY total DESC, rep',
+      )
       .all();
     return z.array(repRow).parse(rows);
   }

@@ -80,7 +80,10 @@ export class GatewayClient {
   async lookAtQueue(limit: number): Promise<QueueView> {
     const counts = queueAnswer.parse(await this.#authorized('GET', `/v1/queues/${ORDERS_QUEUE}`));
     if (counts.ready + counts.leased + counts.delayed === 0) return { ...counts, next: [] };
-    const peeked = await this.#authorized('GET', `/v1/queues/${ORDERS_QUEUE}/messages?bodies=auto&limit=${limit}`);
+    const peeked = await this.#authorized(
+      'GET',
+      `/v1/queues/${ORDERS_QUEUE}/messages?bodies=auto&limit=${limit}`,
+    );
     return { ...counts, next: peekAnswer.parse(peeked).messages.map(waitingOrder) };
   }
 

@@ -37,7 +37,8 @@ export function readOrder(body: unknown): { readonly order: Order } | { readonly
   }
   const order = parsed.data;
   const wrong = order.lines.find((line) => line.total !== lineTotal(line));
-  if (wrong !== undefined) return { reason: `the line ${wrong.productId} says ${wrong.total}, not ${lineTotal(wrong)}` };
+  if (wrong !== undefined)
+    return { reason: `the line ${wrong.productId} says ${wrong.total}, not ${lineTotal(wrong)}` };
   if (order.total !== orderTotal(order.lines))
     return { reason: `the total says ${order.total}, the lines give ${orderTotal(order.lines)}` };
   return { order };

@@ -37,7 +37,10 @@ export async function startDemoServer(options: DemoServerOptions): Promise<DemoS
   const files = readStaticFiles(options.siteDir);
   let url = new URL('http://127.0.0.1');
   const app = createDemoApp({ files, gateway, clerk, feed, origin: () => url });
-  const server = createServer(getRequestListener(app.fetch));
+  const listener = getRequestListener(app.fetch);
+  const server = createServer(
+    (request, response) => void listener(request, response).catch(options.onProblem),
+  );
   server.listen(options.port, '127.0.0.1');
   try {
     await once(server, 'listening');

@@ -21,7 +21,9 @@ export interface StaticFile {
 
 /** Reads a built site whole, by URL path: what is not in the map does not exist, whatever the path says. */
 export function readStaticFiles(folder: string): ReadonlyMap<string, StaticFile> {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  );
   return new Map(
     files.flatMap((entry) => {
       const file = join(entry.parentPath, entry.name);
@@ -29,7 +31,10 @@ export function readStaticFiles(folder: string): ReadonlyMap<string, StaticFile>
       if (type === undefined) return [];
       const path = `/${relative(folder, file).split(sep).join('/')}`;
       return [
-        [path, { bytes: Uint8Array.from(readFileSync(file)), type, isImmutable: path.startsWith('/assets/') }] as const,
+        [
+          path,
+          { bytes: Uint8Array.from(readFileSync(file)), type, isImmutable: path.startsWith('/assets/') },
+        ] as const,
       ];
     }),
   );

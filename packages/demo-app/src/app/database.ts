@@ -55,6 +55,10 @@ export class SatchelDatabase extends Dexie {
 
   constructor() {
     super('satchel', { chromeTransactionDurability: 'strict' });
-    this.version(1).stores({ orders: 'id, [repId+takenAt], [repId+state]', drafts: 'repId', settings: 'name' });
+    this.version(1).stores({
+      orders: 'id, [repId+takenAt], [repId+state]',
+      drafts: 'repId',
+      settings: 'name',
+    });
   }
 }

@@ -1,6 +1,13 @@
 import type { Catalogue, Customer, Product } from '../catalogue/catalogue.ts';
 import type { Amount } from '../order/money.ts';
-import { lineTotal, type Order, ORDER_LIMITS, type OrderLine, orderNumber, orderTotal } from '../order/order.ts';
+import {
+  lineTotal,
+  type Order,
+  ORDER_LIMITS,
+  type OrderLine,
+  orderNumber,
+  orderTotal,
+} from '../order/order.ts';
 import type { DraftLine, DraftRow } from './database.ts';
 import type { Rep } from './reps.ts';
 
@@ -73,10 +80,14 @@ export function orderOf(
     rep: { id: given.rep.id, name: given.rep.name },
     takenAt: given.takenAt.toISOString(),
     customer: { id: customer.id, name: customer.name, city: customer.city, state: customer.state },
-    lines: lines.map(({ product: _, ...line }) => line),
+    lines: lines.map(orderLine),
     total,
     note: given.note.trim(),
   };
+}
+
+function orderLine({ productId, name, unitPrice, quantity, discountPercent, total }: PricedLine): OrderLine {
+  return { productId, name, unitPrice, quantity, discountPercent, total };
 }
 
 function priceLine(line: DraftLine, product: Product): PricedLine {

@@ -76,7 +76,8 @@ export class OrderBook {
   async retry(row: OrderRow): Promise<void> {
     const message = await this.#post.outbox.get(row.messageId);
     if (message === undefined) await this.#send(row);
-    else if (message.state === 'pending' || message.state === 'delivered') await this.#follow(row.id, message);
+    else if (message.state === 'pending' || message.state === 'delivered')
+      await this.#follow(row.id, message);
     else await this.#follow(row.id, await this.#post.outbox.retry(row.messageId, row.order));
   }
 

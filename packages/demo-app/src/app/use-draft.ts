@@ -11,10 +11,7 @@ import { database } from './session.ts';
  */
 export function useDraft(): [DraftRow | undefined, (change: (draft: DraftRow) => DraftRow) => void] {
   const { rep } = useWorkplace().session;
-  const draft = useLiveQuery(
-    async () => (await database.drafts.get(rep.id)) ?? emptyDraft(rep.id),
-    [rep.id],
-  );
+  const draft = useLiveQuery(async () => (await database.drafts.get(rep.id)) ?? emptyDraft(rep.id), [rep.id]);
   const update = useCallback(
     (change: (draft: DraftRow) => DraftRow) => {
       // Read and written in one transaction: two quick taps are two changes.

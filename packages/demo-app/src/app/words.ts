@@ -2,7 +2,7 @@ import type { OrderState } from './database.ts';
 
 /** What a code of the gateway or the SDK means to a rep, and what to do about it. */
 export function refusalWords(code: string | undefined): string {
-  switch (code) {
+  switch (code ?? '') {
     case 'access-denied':
       return 'The office does not allow you to send orders. Ask for the permission, then send it again.';
     case 'queue-not-found':
@@ -43,7 +43,7 @@ export function stateWords(state: OrderState): string {
 
 /** What a failed save means to a rep. Nothing was saved, so the order is still in front of them. */
 export function saveFailureWords(code: string | undefined): string {
-  switch (code) {
+  switch (code ?? '') {
     case 'storage-full':
       return 'This device is out of storage, so the order is not saved yet. Free some space, then save again.';
     case 'storage-blocked':

@@ -15,6 +15,9 @@ export function search<Item>(
   const [first] = words;
   if (first === undefined) return items.map(({ item }) => item);
   const found = items.filter(({ text }) => words.every((word) => text.includes(word)));
-  const startsWell = ({ text }: { readonly text: string }): boolean => text.startsWith(first) || text.includes(` ${first}`);
-  return [...found.filter(startsWell), ...found.filter((entry) => !startsWell(entry))].map(({ item }) => item);
+  const startsWell = ({ text }: { readonly text: string }): boolean =>
+    text.startsWith(first) || text.includes(` ${first}`);
+  return [...found.filter(startsWell), ...found.filter((entry) => !startsWell(entry))].map(
+    ({ item }) => item,
+  );
 }

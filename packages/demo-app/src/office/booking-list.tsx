@@ -1,7 +1,7 @@
 import { formatAmount } from '../order/money.ts';
 import { EmptyState } from '../ui/empty-state.tsx';
-import classes from './booking-list.module.css';
 import type { BookingView } from './office-snapshot.ts';
+import classes from './booking-list.module.css';
 
 const time = new Intl.DateTimeFormat('en-US', { hour: 'numeric', minute: '2-digit', second: '2-digit' });
 

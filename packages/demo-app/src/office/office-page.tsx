@@ -6,11 +6,11 @@ import { ColorSchemeSwitch } from '../ui/color-scheme-switch.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
 import { Icon, Mark } from '../ui/icons.tsx';
 import { BookingList } from './booking-list.tsx';
-import classes from './office-page.module.css';
 import type { OfficeSnapshot } from './office-snapshot.ts';
 import { QueueCard } from './queue-card.tsx';
 import { RepBars } from './rep-bars.tsx';
 import { useOffice } from './use-office.ts';
+import classes from './office-page.module.css';
 
 /** Orders as they arrive from the field, and as they are booked. */
 export function OfficePage() {
@@ -115,7 +115,8 @@ function Notes({ books }: { readonly books: OfficeSnapshot['books'] }) {
       <h2 id="notes-title">Not booked</h2>
       {books.repeated > 0 && (
         <p className="soft">
-          {books.repeated} sent again by a rep: the order was in the books already, so it was not booked a second time.
+          {books.repeated} sent again by a rep: the order was in the books already, so it was not booked a
+          second time.
         </p>
       )}
       {books.setAside > 0 && <p className="soft">{books.setAside} set aside: the message was no order.</p>}
@@ -137,7 +138,8 @@ function Connection(props: { readonly snapshot: OfficeSnapshot | undefined; read
 function connectionView(snapshot: OfficeSnapshot | undefined, isLive: boolean) {
   if (!isLive) return { tone: 'bad', icon: 'offline', text: 'Server not reached' } as const;
   if (snapshot === undefined) return { tone: 'quiet', icon: 'waiting', text: 'Connecting' } as const;
-  if (snapshot.queue === undefined) return { tone: 'wait', icon: 'offline', text: 'Gateway not reached' } as const;
+  if (snapshot.queue === undefined)
+    return { tone: 'wait', icon: 'offline', text: 'Gateway not reached' } as const;
   return { tone: 'good', icon: 'online', text: 'Live' } as const;
 }
 

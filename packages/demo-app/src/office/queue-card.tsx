@@ -19,12 +19,18 @@ export function QueueCard({ queue, booking }: QueueCardProps) {
 
 function Content({ queue, booking }: QueueCardProps) {
   if (queue === undefined)
-    return <p className="soft">The gateway cannot be reached. Orders stay safe on the reps' devices until it is back.</p>;
+    return (
+      <p className="soft">
+        The gateway cannot be reached. Orders stay safe on the reps' devices until it is back.
+      </p>
+    );
   const count = queue.ready + queue.leased + queue.delayed;
   if (count === 0)
     return (
       <p className="soft">
-        {booking === 'on' ? 'Empty: every order that arrived is booked.' : 'Empty. New orders will line up here.'}
+        {booking === 'on'
+          ? 'Empty: every order that arrived is booked.'
+          : 'Empty. New orders will line up here.'}
       </p>
     );
   return (
@@ -32,7 +38,9 @@ function Content({ queue, booking }: QueueCardProps) {
       <ol className={classes['list']}>
         {queue.next.map((order) => (
           <li key={order.messageId}>
-            <span className={classes['customer']}>{order.customer === '' ? order.number : order.customer}</span>
+            <span className={classes['customer']}>
+              {order.customer === '' ? order.number : order.customer}
+            </span>
             <span className="number">{formatAmount(order.total)}</span>
             <span className="soft small number">
               {order.number} · {order.rep}

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
-import classes from './chip.module.css';
 import { Icon, type IconName } from './icons.tsx';
+import classes from './chip.module.css';
 
 export type Tone = 'good' | 'wait' | 'bad' | 'quiet';
 

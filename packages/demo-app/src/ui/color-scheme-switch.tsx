@@ -19,7 +19,11 @@ export function ColorSchemeSwitch({ labels = false }: { readonly labels?: boolea
       aria-label="Colours"
       value={colorScheme}
       onChange={(value) => setColorScheme(value === 'light' || value === 'dark' ? value : 'auto')}
-      data={[option('auto', 'System', 'system'), option('light', 'Light', 'sun'), option('dark', 'Dark', 'moon')]}
+      data={[
+        option('auto', 'System', 'system'),
+        option('light', 'Light', 'sun'),
+        option('dark', 'Dark', 'moon'),
+      ]}
       classNames={{ root: classes['root'] ?? '', indicator: classes['indicator'] ?? '' }}
     />
   );

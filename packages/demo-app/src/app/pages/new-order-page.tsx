@@ -20,25 +20,12 @@ export function NewOrderPage() {
   if (draft === undefined) return null;
   const priced = priceDraft(draft, catalogue);
   if (priced.customer === undefined || choosing) {
-    return (
-      <section className={classes['who']} aria-labelledby="who-title">
-        <div className={classes['heading']}>
-          <h1 id="who-title">Who is the order for?</h1>
-          {choosing && (
-            <Button variant="subtle" onClick={() => setChoosing(false)}>
-              Back
-            </Button>
-          )}
-        </div>
-        <CustomerFinder
-          chosenId={draft.customerId}
-          onChoose={({ id }) => {
-            change((current) => chooseCustomer(current, id));
-            setChoosing(false);
-          }}
-        />
-      </section>
-    );
+    const choose = (id: string): void => {
+      change((current) => chooseCustomer(current, id));
+      setChoosing(false);
+    };
+    const back = choosing ? () => setChoosing(false) : undefined;
+    return <WhoFor chosenId={draft.customerId} onChoose={choose} onBack={back} />;
   }
   const count = priced.lines.length;
   return (
@@ -51,7 +38,10 @@ export function NewOrderPage() {
           onChange={(value) => setView(value === 'order' ? 'order' : 'products')}
           data={[
             { value: 'products', label: 'Products' },
-            { value: 'order', label: count === 0 ? 'Order' : `Order · ${count} ${count === 1 ? 'line' : 'lines'}` },
+            {
+              value: 'order',
+              label: count === 0 ? 'Order' : `Order · ${count} ${count === 1 ? 'line' : 'lines'}`,
+            },
           ]}
         />
       </div>
@@ -81,5 +71,25 @@ export function NewOrderPage() {
         />
       </section>
     </div>
+  );
+}
+
+function WhoFor(props: {
+  readonly chosenId: string | undefined;
+  readonly onChoose: (customerId: string) => void;
+  readonly onBack: (() => void) | undefined;
+}) {
+  return (
+    <section className={classes['who']} aria-labelledby="who-title">
+      <div className={classes['heading']}>
+        <h1 id="who-title">Who is the order for?</h1>
+        {props.onBack !== undefined && (
+          <Button variant="subtle" onClick={props.onBack}>
+            Back
+          </Button>
+        )}
+      </div>
+      <CustomerFinder chosenId={props.chosenId} onChoose={({ id }) => props.onChoose(id)} />
+    </section>
   );
 }

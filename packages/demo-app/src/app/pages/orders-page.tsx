@@ -42,7 +42,11 @@ export function OrdersPage({ orderId }: { readonly orderId: string | undefined }
             label: `${name}${countText(orders, states)}`,
           }))}
         />
-        <OrderList orders={pick(orders, filters[filter].states)} none={filters[filter].none} shownId={shown?.id} />
+        <OrderList
+          orders={pick(orders, filters[filter].states)}
+          none={filters[filter].none}
+          shownId={shown?.id}
+        />
       </section>
       <section className={classes['detail']} aria-label="The order">
         {shown === undefined ? (

@@ -10,7 +10,8 @@ export function SignInPage({ onSignIn }: { readonly onSignIn: (rep: Rep) => void
         <Mark size={60} />
         <h1>Satchel</h1>
         <p className="soft">
-          Take orders anywhere. They are kept on this device until the office has them, and it gets each of them once.
+          Take orders anywhere. They are kept on this device until the office has them, and it gets each of
+          them once.
         </p>
       </div>
       <section aria-labelledby="who" className={classes['panel']}>
@@ -35,7 +36,8 @@ export function SignInPage({ onSignIn }: { readonly onSignIn: (rep: Rep) => void
           ))}
         </ul>
         <p className="soft small">
-          This is a demonstration, so there is no password. Everyone keeps orders of their own on a shared tablet.
+          This is a demonstration, so there is no password. Everyone keeps orders of their own on a shared
+          tablet.
         </p>
       </section>
     </main>

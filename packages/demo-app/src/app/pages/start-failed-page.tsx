@@ -1,5 +1,5 @@
-import { Button } from '@mantine/core';
 import { FieldpostError } from '@fieldpost/sdk';
+import { Button } from '@mantine/core';
 import { EmptyState } from '../../ui/empty-state.tsx';
 
 interface StartFailedPageProps {
@@ -25,7 +25,7 @@ export function StartFailedPage({ failure, onRetry, onSignOut }: StartFailedPage
 }
 
 function startFailureWords(code: string | undefined): string {
-  switch (code) {
+  switch (code ?? '') {
     case 'storage-blocked':
       return 'An older window of this app keeps its storage busy. Close the other windows, then try again.';
     case 'storage-full':

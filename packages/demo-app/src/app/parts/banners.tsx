@@ -16,13 +16,17 @@ export function Banners() {
     <>
       {storage === 'full' && (
         <Banner icon="refused" tone="bad" role="alert">
-          This device is out of storage: new orders cannot be saved. Free some space; orders that wait are safe.
+          This device is out of storage: new orders cannot be saved. Free some space; orders that wait are
+          safe.
         </Banner>
       )}
       {open.map(({ code, detail, since }) => (
         <Banner key={`${code} ${since}`} icon="refused" tone="bad" role="alert">
           <span>{problemWords(code, detail)}</span>
-          <CloseButton aria-label="Close this notice" onClick={() => setSeen([...seen, `${code} ${since}`])} />
+          <CloseButton
+            aria-label="Close this notice"
+            onClick={() => setSeen([...seen, `${code} ${since}`])}
+          />
         </Banner>
       ))}
       {release.waiting && (

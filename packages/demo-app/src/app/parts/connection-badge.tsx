@@ -21,7 +21,8 @@ function describe(
 ): { readonly icon: IconName; readonly tone: string; readonly text: string } {
   const waiting = `${pending} waiting`;
   if (stopped) return { icon: 'refused', tone: 'bad', text: pending === 0 ? 'Not sending' : waiting };
-  if (!online) return { icon: 'offline', tone: 'wait', text: pending === 0 ? 'Offline' : `Offline · ${waiting}` };
+  if (!online)
+    return { icon: 'offline', tone: 'wait', text: pending === 0 ? 'Offline' : `Offline · ${waiting}` };
   if (pending > 0) return { icon: 'sending', tone: 'wait', text: `Sending ${pending}` };
   return { icon: 'online', tone: 'good', text: 'Online' };
 }

@@ -5,8 +5,8 @@ import { search, searchable } from '../../catalogue/search.ts';
 import { EmptyState } from '../../ui/empty-state.tsx';
 import { SearchField } from '../../ui/search-field.tsx';
 import { useWorkplace } from '../session-context.tsx';
-import classes from './customer-finder.module.css';
 import { CustomerRow } from './customer-row.tsx';
+import classes from './customer-finder.module.css';
 
 const pageSize = 40;
 
@@ -23,7 +23,10 @@ export function CustomerFinder({ chosenId, onChoose }: CustomerFinderProps) {
   const [shown, setShown] = useState(pageSize);
   const index = useMemo(
     () =>
-      catalogue.customers.map((item) => ({ item, text: searchable(`${item.name} ${item.city} ${item.state} ${item.id}`) })),
+      catalogue.customers.map((item) => ({
+        item,
+        text: searchable(`${item.name} ${item.city} ${item.state} ${item.id}`),
+      })),
     [catalogue],
   );
   const asked = useDeferredValue(query);
@@ -44,7 +47,9 @@ export function CustomerFinder({ chosenId, onChoose }: CustomerFinderProps) {
         }}
       />
       <div className={classes['scope']}>
-        <h3>{everywhere ? `${found.length} customers` : `${found.length} customers in your region, ${region}`}</h3>
+        <h3>
+          {everywhere ? `${found.length} customers` : `${found.length} customers in your region, ${region}`}
+        </h3>
         {asked.trim() === '' && (
           <Button
             variant="subtle"

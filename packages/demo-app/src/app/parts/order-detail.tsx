@@ -8,8 +8,8 @@ import type { OrderRow } from '../database.ts';
 import { useWorkplace } from '../session-context.tsx';
 import { dayName, exactTime } from '../when.ts';
 import { refusalWords, saveFailureWords } from '../words.ts';
-import classes from './order-detail.module.css';
 import { OrderStateChip } from './order-state-chip.tsx';
+import classes from './order-detail.module.css';
 
 /** One order with its lines and what became of it. */
 export function OrderDetail({ row }: { readonly row: OrderRow }) {
@@ -54,7 +54,9 @@ function Lines({ lines }: { readonly lines: readonly OrderLine[] }) {
           <span className={`${classes['amount']} number`}>{formatAmount(line.total)}</span>
           <span className="soft small number">
             {line.quantity} × {formatAmount(line.unitPrice)}
-            {line.discountPercent > 0 && <span className={classes['discount']}>−{line.discountPercent} %</span>}
+            {line.discountPercent > 0 && (
+              <span className={classes['discount']}>−{line.discountPercent} %</span>
+            )}
           </span>
         </li>
       ))}
@@ -76,7 +78,11 @@ function Story({ row }: { readonly row: OrderRow }) {
   return (
     <ol className={classes['story']} aria-label="What became of it">
       {step(true, 'Taken', taken)}
-      {step(row.state !== 'saving', 'Saved on this device', row.savedAt === undefined ? '' : exactTime(row.savedAt))}
+      {step(
+        row.state !== 'saving',
+        'Saved on this device',
+        row.savedAt === undefined ? '' : exactTime(row.savedAt),
+      )}
       {(row.state === 'saving' || row.state === 'saved' || row.state === 'delivered') &&
         step(
           row.state === 'delivered',

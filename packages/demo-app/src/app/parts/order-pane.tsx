@@ -1,5 +1,5 @@
-import { Button, NativeSelect, Textarea } from '@mantine/core';
 import { FieldpostError } from '@fieldpost/sdk';
+import { Button, NativeSelect, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { formatAmount } from '../../order/money.ts';
 import { Icon } from '../../ui/icons.tsx';
@@ -76,7 +76,12 @@ export function OrderPane(props: OrderPaneProps) {
           Save order
         </Button>
         <Where />
-        <Button variant="subtle" size="sm" leftSection={<Icon name="trash" size={17} />} onClick={props.onStartOver}>
+        <Button
+          variant="subtle"
+          size="sm"
+          leftSection={<Icon name="trash" size={17} />}
+          onClick={props.onStartOver}
+        >
           Start over
         </Button>
       </div>
@@ -108,7 +113,13 @@ function useSave({ draft, priced, onSaved }: OrderPaneProps) {
   return { saving, failure, save };
 }
 
-function Line({ line, onChange }: { readonly line: PricedLine; readonly onChange: OrderPaneProps['onChange'] }) {
+function Line({
+  line,
+  onChange,
+}: {
+  readonly line: PricedLine;
+  readonly onChange: OrderPaneProps['onChange'];
+}) {
   return (
     <li className={classes['line']}>
       <span className={classes['name']}>{line.name}</span>

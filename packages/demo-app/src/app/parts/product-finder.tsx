@@ -29,7 +29,10 @@ export function ProductFinder({ draft, onChange, usual = [] }: ProductFinderProp
   const [shown, setShown] = useState(pageSize);
   const index = useMemo(
     () =>
-      catalogue.products.map((item) => ({ item, text: searchable(`${item.name} ${item.subCategory} ${item.id}`) })),
+      catalogue.products.map((item) => ({
+        item,
+        text: searchable(`${item.name} ${item.subCategory} ${item.id}`),
+      })),
     [catalogue],
   );
   const asked = useDeferredValue(query);
@@ -74,7 +77,11 @@ export function ProductFinder({ draft, onChange, usual = [] }: ProductFinderProp
         </EmptyState>
       ) : (
         <ProductList
-          title={browsing ? `All ${found.length.toLocaleString('en-US')} products` : `${found.length.toLocaleString('en-US')} found`}
+          title={
+            browsing
+              ? `All ${found.length.toLocaleString('en-US')} products`
+              : `${found.length.toLocaleString('en-US')} found`
+          }
           products={found.slice(0, shown)}
           draft={draft}
           onChange={onChange}
@@ -106,7 +113,8 @@ function ProductList(props: {
             <li key={product.id} data-chosen={quantity !== undefined}>
               <span className={classes['name']}>{product.name}</span>
               <span className="soft small number">
-                <strong className={classes['price']}>{formatAmount(product.price)}</strong> · {product.subCategory}
+                <strong className={classes['price']}>{formatAmount(product.price)}</strong> ·{' '}
+                {product.subCategory}
               </span>
               <span className={classes['action']}>
                 {quantity === undefined ? (

@@ -14,14 +14,24 @@ interface Place {
 }
 
 const places: readonly Place[] = [
-  { href: '/', name: 'Orders', icon: 'orders', isCurrent: (path) => path === '/' || path.startsWith('/orders/') },
+  {
+    href: '/',
+    name: 'Orders',
+    icon: 'orders',
+    isCurrent: (path) => path === '/' || path.startsWith('/orders/'),
+  },
   {
     href: '/customers',
     name: 'Customers',
     icon: 'customers',
     isCurrent: (path) => path.startsWith('/customers'),
   },
-  { href: '/products', name: 'Products', icon: 'products', isCurrent: (path) => path.startsWith('/products') },
+  {
+    href: '/products',
+    name: 'Products',
+    icon: 'products',
+    isCurrent: (path) => path.startsWith('/products'),
+  },
   { href: '/more', name: 'More', icon: 'more', isCurrent: (path) => path.startsWith('/more') },
 ];
 
