@@ -1,0 +1,267 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { createRng, type Rng } from '@fieldpost/protocol';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { QueueAtGateway } from '../support/queue-at-gateway.ts';
+import { until } from '../support/until.ts';
+import type { FieldDayArguments } from './arguments.ts';
+import { checkDay, type DayFindings } from './checks.ts';
+import { ConsumerProcess } from './consumer/consumer-process.ts';
+import { LedgerReader } from './consumer/ledger-reader.ts';
+import { FaultLog } from './faults.ts';
+import { readGatewayTotals } from './gateway-totals.ts';
+import { dealOrders, type OrderBook } from './order-book.ts';
+import { drawPlan, type Plan, type ServerFault } from './plan.ts';
+import { sabotageOrders } from './sabotage.ts';
+import { readSuperstore } from './superstore.ts';
+import { bundleTabletPage } from './tablet/bundle-page.ts';
+import { suffer } from './tablet/suffer.ts';
+import { Tablet } from './tablet/tablet.ts';
+
+const queue = 'orders';
+/** Short, so that tablets need a new one in mid-day. */
+const tokenLastsMs = 15_000;
+const burstMax = 12;
+/** With the faults off, the day must come to its end within this time, and a little more for each order. */
+const drainMs = 60_000;
+const drainMsPerOrder = 20;
+
+/** How far the day is, for the progress line. */
+export interface DayProgress {
+  readonly phase: 'starting' | 'the day' | 'draining' | 'checking';
+  readonly saved: number;
+  readonly booked: number;
+  readonly orders: number;
+  readonly faults: number;
+}
+
+export interface DayResult extends DayFindings {
+  readonly faults: Readonly<Record<string, number>>;
+  readonly bytes: number;
+  /** Errors that pages met and nothing handled; they are no finding by themselves. */
+  readonly pageErrors: readonly string[];
+}
+
+/** One field day, from starting everything to comparing the end with the file. */
+export class FieldDay {
+  readonly #arguments: FieldDayArguments;
+  readonly #folder: string;
+  readonly #rng: Rng;
+  readonly #books: readonly OrderBook[];
+  readonly #plan: Plan;
+  readonly #faults = new FaultLog();
+  readonly #ledger: LedgerReader;
+  readonly #pageErrors: string[] = [];
+  readonly #surprises: string[] = [];
+  readonly #tablets: Tablet[] = [];
+  #gateway: GatewayProcess | undefined;
+  #consumer: ConsumerProcess | undefined;
+  #phase: DayProgress['phase'] = 'starting';
+
+  /** @param folder for all data of the day */
+  constructor(given: FieldDayArguments, folder: string) {
+    this.#arguments = given;
+    this.#folder = folder;
+    this.#rng = createRng(given.seed);
+    this.#books = dealOrders(readSuperstore().slice(0, given.orders), given.tablets, given.seed);
+    this.#plan = drawPlan({
+      level: given.faults,
+      orders: this.#books.map(({ orders }) => orders.length),
+      rng: this.#rng.fork('plan'),
+    });
+    this.#ledger = new LedgerReader(join(folder, 'ledger.sqlite'));
+    for (const { kind } of [...this.#plan.tablets.flat(), ...this.#plan.servers]) this.#faults.plan(kind);
+  }
+
+  progress(): DayProgress {
+    return {
+      phase: this.#phase,
+      saved: this.#saved(),
+      booked: this.#ledger.booked(),
+      orders: this.#arguments.orders,
+      faults: Object.values(this.#faults.tally()).reduce((sum, count) => sum + count, 0),
+    };
+  }
+
+  async run(): Promise<DayResult> {
+    const gateway = await this.#start();
+    this.#phase = 'the day';
+    await Promise.all([
+      ...this.#tablets.map((tablet, index) => this.#liveThrough(tablet, index)),
+      this.#killGateway(gateway),
+      this.#killConsumer(),
+    ]);
+    this.#phase = 'draining';
+    const undrained = await this.#drain(gateway);
+    this.#phase = 'checking';
+    const bytes = this.#tablets.reduce(
+      (sum, { proxy }) => sum + proxy.counters.bytesUp + proxy.counters.bytesDown,
+      0,
+    );
+    await Promise.all(this.#tablets.map((tablet) => tablet.browser.kill()));
+    await this.#consumer?.stop();
+    await gateway.stop();
+    const findings = this.#check(gateway.dataDir);
+    return {
+      ...findings,
+      wrong: [...undrained, ...this.#surprises, ...this.#missedFaults(), ...findings.wrong],
+      faults: this.#faults.tally(),
+      bytes,
+      pageErrors: this.#pageErrors,
+    };
+  }
+
+  /** Ends everything that runs, whatever it is doing. */
+  async dispose(): Promise<void> {
+    await Promise.all(this.#tablets.map((tablet) => tablet.dispose()));
+    await this.#consumer?.dispose();
+    await this.#gateway?.dispose();
+  }
+
+  async #start(): Promise<GatewayProcess> {
+    const script = await bundleTabletPage();
+    const dataDir = join(this.#folder, 'gateway');
+    mkdirSync(dataDir);
+    const port = (): number => gateway.port;
+    for (const [index, book] of this.#books.entries()) {
+      const tablet = await Tablet.prepare({
+        name: book.tablet,
+        orders: this.#ordersSentBy(book, index),
+        queue,
+        script,
+        folder: this.#folder,
+        gatewayPort: port,
+        token: () =>
+          gateway.token({
+            subject: book.tablet,
+            send: [queue],
+            receive: [],
+            manage: [],
+            expiresInMs: tokenLastsMs,
+          }),
+        burst: burstsOf(this.#rng.fork(`bursts-${index}`)),
+        onError: (text) => this.#pageErrors.push(`${book.tablet}: ${text}`),
+      });
+      this.#tablets.push(tablet);
+    }
+    const origins = this.#tablets.map(({ origin }) => origin).join(',');
+    const gateway = new GatewayProcess({
+      dataDir,
+      mode: 'secret',
+      environment: { FIELDPOST_ORIGINS: origins },
+    });
+    this.#gateway = gateway;
+    await gateway.start();
+    await (await this.#queueAt(gateway)).create();
+    this.#consumer = new ConsumerProcess({
+      gateway: gateway.url,
+      token: await gateway.token({ subject: 'office', send: [], receive: [queue], manage: [] }),
+      queue,
+      ledger: join(this.#folder, 'ledger.sqlite'),
+      log: join(this.#folder, 'consumer.log'),
+      onSurprise: (reason) => this.#surprises.push(reason),
+    });
+    await Promise.all(this.#tablets.map((tablet) => tablet.browser.start()));
+    return gateway;
+  }
+
+  /** A sabotaged day has its defect on the first tablet. */
+  #ordersSentBy(book: OrderBook, index: number): OrderBook['orders'] {
+    const { sabotage } = this.#arguments;
+    if (sabotage === undefined || index > 0) return book.orders;
+    return sabotageOrders(book.orders, sabotage, this.#rng.fork('sabotage'));
+  }
+
+  async #liveThrough(tablet: Tablet, index: number): Promise<void> {
+    for (const fault of this.#plan.tablets[index] ?? []) {
+      await tablet.reach(fault.at);
+      await suffer(tablet, fault);
+      this.#faults.fired(fault.kind);
+    }
+    await tablet.reach(tablet.total);
+  }
+
+  async #killGateway(gateway: GatewayProcess): Promise<void> {
+    for (const { kind, at, downMs } of this.#serverFaults('gateway-kill')) {
+      await this.#progressOf(() => this.#saved() >= at);
+      await gateway.kill9();
+      await pause(downMs);
+      await gateway.start();
+      this.#faults.fired(kind);
+    }
+  }
+
+  /** The consumer runs from here on. */
+  async #killConsumer(): Promise<void> {
+    for (const { kind, at, downMs } of this.#serverFaults('consumer-kill')) {
+      this.#consumer?.start(Math.max(1, at - this.#ledger.booked()));
+      await this.#consumer?.died();
+      this.#faults.fired(kind);
+      await pause(downMs);
+    }
+    this.#consumer?.start();
+  }
+
+  #serverFaults(kind: ServerFault['kind']): readonly ServerFault[] {
+    return this.#plan.servers.filter((fault) => fault.kind === kind);
+  }
+
+  /** Waits for a fact that any tablet's progress can bring about; a tablet that is stuck fails by itself. */
+  async #progressOf(fact: () => boolean): Promise<void> {
+    while (!fact()) await pause(5);
+  }
+
+  /** Faults off: everything must flow. What does not within the bound is a finding. */
+  async #drain(gateway: GatewayProcess): Promise<string[]> {
+    for (const tablet of this.#tablets) tablet.proxy.setMode({ kind: 'pass' });
+    const withinMs = drainMs + drainMsPerOrder * this.#arguments.orders;
+    const at = await this.#queueAt(gateway);
+    try {
+      await until(() => this.#tablets.every(({ isDone }) => isDone), {
+        withinMs,
+        what: 'all tablets have nothing pending',
+      });
+      await until(() => at.isEmpty(), { withinMs, what: 'the queue is empty' });
+    } catch (error) {
+      const states = this.#tablets.map(
+        ({ name, position, state }) => `${name} at ${position}: ${JSON.stringify(state)}`,
+      );
+      const counts = JSON.stringify(await at.counts());
+      return [`not drained: ${String(error)}; queue ${counts}; ${states.join('; ')}`];
+    }
+    return this.#tablets
+      .filter(({ deadLetters }) => deadLetters > 0)
+      .map(({ name, state }) => `${name} set messages aside: ${JSON.stringify(state)}`);
+  }
+
+  #check(gatewayDataDir: string): DayFindings {
+    return checkDay({
+      books: this.#books,
+      arrivals: this.#ledger.arrivals(),
+      changedBetweenDeliveries: this.#ledger.changedBetweenDeliveries(),
+      bookings: this.#ledger.sums(),
+      gateway: readGatewayTotals(gatewayDataDir, queue),
+    });
+  }
+
+  #missedFaults(): string[] {
+    return this.#faults
+      .missed()
+      .map(({ kind, planned, fired }) => `fault ${kind} fired ${fired} times of ${planned}`);
+  }
+
+  async #queueAt(gateway: GatewayProcess): Promise<QueueAtGateway> {
+    const token = await gateway.token({ subject: 'operator', send: [], receive: [], manage: [queue] });
+    return new QueueAtGateway({ name: queue, url: () => gateway.url, token });
+  }
+
+  #saved(): number {
+    return this.#tablets.reduce((sum, { position }) => sum + position, 0);
+  }
+}
+
+/** How many orders a rep takes at once: often one, now and then many. */
+function burstsOf(rng: Rng): () => number {
+  return () => (rng.chance(0.5) ? 1 : 1 + rng.below(burstMax));
+}

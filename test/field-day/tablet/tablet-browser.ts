@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { CHROMIUM_ARGUMENTS } from '../../support/browsers/chromium.ts';
+import { bounded } from '../bounded.ts';
+
+const chromium = '/usr/bin/chromium';
+const startsWithinMs = 30_000;
+const answersWithinMs = 10_000;
+
+/**
+ * A Chromium with a profile of its own, in a process group of its own: a SIGKILL to the group is what an empty battery
+ * is. Profile and all that was durable in it are there at the next start.
+ */
+export class TabletBrowser {
+  readonly #profile: string;
+  readonly #url: string;
+  readonly #log: WriteStream;
+  #process: ChildProcess | undefined;
+  #debuggerPort = '';
+
+  constructor(options: { readonly profile: string; readonly url: string; readonly log: string }) {
+    this.#profile = options.profile;
+    this.#url = options.url;
+    this.#log = createWriteStream(options.log, { flags: 'a' });
+  }
+
+  /** Starts it with the tablet's page. */
+  async start(): Promise<void> {
+    const browser = spawn(
+      chromium,
+      [
+        ...CHROMIUM_ARGUMENTS,
+        '--headless',
+        '--disable-gpu',
+        '--disable-breakpad',
+        '--disable-dev-shm-usage',
+        '--no-default-browser-check',
+        '--password-store=basic',
+        '--remote-debugging-port=0',
+        `--user-data-dir=${this.#profile}`,
+        this.#url,
+      ],
+      { detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    this.#process = browser;
+    const listening = new Promise<string>((resolve, reject) => {
+      createInterface({ input: browser.stderr }).on('line', (line) => {
+        if (!this.#log.writableEnded) this.#log.write(`${line}\n`);
+        const port = /DevTools listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(line)?.[1];
+        if (port !== undefined) resolve(port);
+      });
+      browser.once('error', reject);
+      browser.once('exit', (code, signal) =>
+        reject(new Error(`Chromium ended with ${signal ?? code} at its start`)),
+      );
+    });
+    this.#debuggerPort = await bounded(listening, startsWithinMs, 'Chromium starts');
+  }
+
+  /** Loads the page again, as a person would. */
+  async reload(): Promise<void> {
+    await bounded(this.#command('Page.reload'), answersWithinMs, 'the page is loaded again');
+  }
+
+  /** SIGKILL to all of it. Resolves when it is gone. */
+  async kill(): Promise<void> {
+    const browser = this.#process;
+    this.#process = undefined;
+    if (browser?.pid === undefined || browser.exitCode !== null || browser.signalCode !== null) return;
+    const gone = once(browser, 'exit');
+    process.kill(-browser.pid, 'SIGKILL');
+    await gone;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    this.#log.end();
+  }
+
+  async #command(method: string): Promise<void> {
+    const answer = await fetch(`http://127.0.0.1:${this.#debuggerPort}/json/list`);
+    const socket = new WebSocket(debuggerOf(await answer.json(), this.#url));
+    try {
+      await new Promise((resolve, reject) => {
+        socket.onopen = () => socket.send(JSON.stringify({ id: 1, method }));
+        socket.onmessage = resolve;
+        socket.onerror = () => reject(new Error(`${method} could not be sent`));
+      });
+    } finally {
+      socket.close();
+    }
+  }
+}
+
+function debuggerOf(targets: unknown, url: string): string {
+  const list: readonly unknown[] = Array.isArray(targets) ? targets : [];
+  for (const target of list) {
+    if (typeof target !== 'object' || target === null) continue;
+    if (!('url' in target) || typeof target.url !== 'string' || !target.url.startsWith(url)) continue;
+    if ('webSocketDebuggerUrl' in target && typeof target.webSocketDebuggerUrl === 'string')
+      return target.webSocketDebuggerUrl;
+  }
+  throw new Error(`no page of ${url} is open: ${JSON.stringify(targets)}`);
+}

@@ -1,0 +1,72 @@
+import { connect, type StatusSnapshot } from '@fieldpost/sdk';
+import { OrderPosition } from './order-position.ts';
+import type { NextOrders, TabletConfig, TabletState } from './tablet-state.ts';
+
+// The rep's page: takes orders from its order book, as many at a time as the book gives, and leaves the rest to the SDK.
+
+const tellEveryMs = 50;
+
+async function main(): Promise<void> {
+  const config = await ask<TabletConfig>('/config');
+  const book = await OrderPosition.open();
+  const post = await connect({ gateway: config.gateway, token: () => ask<string>('/token') });
+  const queue = post.queue(config.queue);
+  let position = await book.read();
+  const tell = createTeller();
+  post.status.subscribe((status) => tell(stateOf(position, status)));
+  for (;;) {
+    const { orders } = await ask<NextOrders>(`/next?from=${position}`);
+    // Called in one turn, so that their order is the order of the calls.
+    await Promise.all(
+      orders.map(({ id, body }) => queue.send(body, { id, headers: { tablet: config.tablet } })),
+    );
+    position += orders.length;
+    if (orders.length > 0) await book.write(position);
+    tell(stateOf(position, post.status.get()));
+  }
+}
+
+function stateOf(position: number, status: StatusSnapshot): TabletState {
+  const { pending, deadLetters, online, problems } = status;
+  return {
+    position,
+    pending,
+    deadLetters,
+    online,
+    problems: problems.map(({ code, detail }) => `${code}: ${detail}`),
+  };
+}
+
+/** Tells the latest state, and not every one in between. */
+function createTeller(): (state: TabletState) => void {
+  let latest: TabletState | undefined;
+  return (state) => {
+    const isWaiting = latest !== undefined;
+    latest = state;
+    if (isWaiting) return;
+    setTimeout(() => {
+      const body = JSON.stringify(latest);
+      latest = undefined;
+      fetch('/state', { method: 'POST', body }).catch(report);
+    }, tellEveryMs);
+  };
+}
+
+async function ask<Answer>(path: string): Promise<Answer> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
+  return (await response.json()) as Answer;
+}
+
+function report(error: unknown): void {
+  const text = error instanceof Error ? `${error.stack ?? error.message}` : String(error);
+  navigator.sendBeacon('/error', text);
+}
+
+window.addEventListener('error', (event) => report(event.error ?? event.message));
+window.addEventListener('unhandledrejection', (event) => report(event.reason));
+main().catch((error: unknown) => {
+  report(error);
+  // As a rep would: the order book says where to go on.
+  setTimeout(() => location.reload(), 500);
+});
