@@ -1,0 +1,120 @@
+import {
+  type DeviceId,
+  type EpochId,
+  type MessageId,
+  type StreamKey,
+  streamKeyText,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import type {
+  Change,
+  DeviceRow,
+  EpochRow,
+  NewMessage,
+  QueueRow,
+  SendRow,
+  Snapshot,
+  StreamRow,
+} from '../ports/gateway-store.ts';
+import { deviceId, session } from './sample-frames.ts';
+
+/** Rows of a store held in maps, for tests of what decides on them: nothing is durable, nothing is checked twice. */
+export class SampleRows implements Snapshot {
+  device: DeviceRow | undefined = sampleDevice();
+  readonly epochs = new Map<EpochId, EpochRow>();
+  readonly streams = new Map<string, StreamRow>();
+  readonly queues = new Map<string, QueueRow>([
+    ['orders', { name: 'orders', maxBodyBytes: 1000, createdAt: 0 }],
+  ]);
+  readonly sends = new Map<MessageId, SendRow>();
+  /** Every message by queue, in its order. */
+  readonly messages = new Map<string, NewMessage[]>();
+
+  /** The snapshot of a scope whose streams are wanted above `since`. */
+  above(since: number): Snapshot {
+    const streams = [...this.streams].map(([key, row]): [string, StreamRow] => [
+      key,
+      {
+        ...row,
+        refusals: row.refusals.filter(({ number }) => number > since),
+        skips: row.skips.filter(({ number }) => number > since),
+      },
+    ]);
+    const { device, epochs, queues, sends } = this;
+    return { device, epochs, queues, sends, streams: new Map(streams) };
+  }
+
+  /** Writes changes as a store would. Fails where a compare-and-set would. */
+  apply(changes: readonly Change[]): void {
+    for (const change of changes) this.#applyOne(change);
+  }
+
+  /** The ids of a queue's messages, in order. */
+  ids(queue = 'orders'): string[] {
+    return (this.messages.get(queue) ?? []).map(({ id }) => uuidFromBytes(id));
+  }
+
+  /** How far a stream is. */
+  accepted(key: StreamKey): number {
+    return this.streams.get(streamKeyText(key))?.accepted ?? 0;
+  }
+
+  #applyOne(change: Change): void {
+    switch (change.type) {
+      case 'put-device':
+        this.device = change.row;
+        return;
+      case 'put-epoch':
+        this.epochs.set(change.row.epoch, change.row);
+        return;
+      case 'put-queue':
+        this.queues.set(change.row.name, change.row);
+        return;
+      case 'delete-queue':
+        this.queues.delete(change.name);
+        this.messages.delete(change.name);
+        return;
+      case 'put-send':
+        this.sends.set(change.row.id, change.row);
+        return;
+      case 'append':
+        if (!this.queues.has(change.queue)) throw new RangeError(`no queue ${change.queue}`);
+        this.messages.set(change.queue, [...(this.messages.get(change.queue) ?? []), ...change.messages]);
+        return;
+      case 'advance': {
+        if (this.accepted(change.stream) !== change.from)
+          throw new RangeError(`the mark is not at ${change.from}`);
+        this.#changeStream(change.stream, { accepted: change.to, acceptedId: change.id });
+        return;
+      }
+      case 'refuse':
+        this.#changeStream(change.stream, { refusals: [...this.#row(change.stream).refusals, change.fate] });
+        return;
+      case 'skip':
+        this.#changeStream(change.stream, { skips: [...this.#row(change.stream).skips, change.fate] });
+    }
+  }
+
+  #row(key: StreamKey): StreamRow {
+    const fresh: StreamRow = { accepted: 0, acceptedId: '' as MessageId, refusals: [], skips: [] };
+    return this.streams.get(streamKeyText(key)) ?? fresh;
+  }
+
+  #changeStream(key: StreamKey, changed: Partial<StreamRow>): void {
+    this.streams.set(streamKeyText(key), { ...this.#row(key), ...changed });
+  }
+}
+
+/** Device 1, live in session 1, of the subject `rep`. */
+export function sampleDevice(device: DeviceId = deviceId(1)): DeviceRow {
+  return {
+    device,
+    subject: 'rep',
+    session: session(1),
+    revoked: false,
+    client: '',
+    firstSeenAt: 0,
+    lastSeenAt: 0,
+    waitingMessages: 0,
+  };
+}
