@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { bundlePage } from '../../browser/bundle.ts';
+import { startPageServer } from '../../servers/peer-server.ts';
+import type { Contestant } from '../contestant.ts';
+import type { IntakeContestant } from '../intake-contestant.ts';
+import { freePort, type GatewayProcess, startGateway } from './gateway.ts';
+
+export interface FieldpostOptions {
+  /** Options of Node for the gateway's process: for profiles. */
+  readonly gatewayNodeOptions?: readonly string[];
+}
+
+/** The SDK in the page, the gateway in a process of its own. */
+export function fieldpost(options: FieldpostOptions = {}): Contestant {
+  let pageFolder = '';
+  return {
+    name: 'Fieldpost',
+    what: 'the SDK in the page, socket.io to the gateway',
+    device: 'strict',
+    server: 'FULL',
+    batch: 0,
+    async prepare(folder) {
+      pageFolder = join(folder, 'fieldpost');
+      await bundlePage({ page: join(import.meta.dirname, 'page.ts') }, pageFolder);
+    },
+    async startServer(folder) {
+      const page = await startPageServer(pageFolder);
+      const port = await freePort();
+      let gateway: GatewayProcess | undefined;
+      let token = '';
+      return {
+        port,
+        address: (publicPort) => ({
+          pageUrl: `http://127.0.0.1:${page.port}/`,
+          server: `http://127.0.0.1:${publicPort}`,
+          token,
+        }),
+        async comeOnline() {
+          gateway = await startGateway(folder, port, options.gatewayNodeOptions);
+          token = await gateway.token();
+        },
+        async stored() {
+          if (gateway === undefined) throw new Error('the gateway was never started');
+          return gateway.stored();
+        },
+        async stop() {
+          page.close();
+          await gateway?.stop();
+        },
+      };
+    },
+  };
+}
+
+/** The gateway alone. */
+export const gatewayIntake: IntakeContestant = {
+  name: 'Fieldpost',
+  what: 'the gateway, devices that speak its protocol over socket.io',
+  server: 'FULL',
+  async start(folder) {
+    const gateway = await startGateway(folder, await freePort());
+    const token = await gateway.token();
+    return {
+      target: { kind: 'fieldpost', url: gateway.url, token },
+      stored: async () => gateway.ready(),
+      stop: async () => gateway.stop(),
+    };
+  },
+};

@@ -1,0 +1,78 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RowBook } from './measure/row-book.ts';
+import { type BenchOptions, readOptions, scenarioNames, usage } from './options.ts';
+import { installPeers } from './prepare/install-peers.ts';
+import { describeSurroundings } from './prepare/surroundings.ts';
+import { reportMarkdown } from './report/markdown.ts';
+import type { Report } from './report/report.ts';
+import { asText, tablesOf } from './report/table.ts';
+import { judge } from './report/targets.ts';
+import { runScenarios } from './run-scenarios.ts';
+import { slowLinkBounds } from './scenarios/slow-link.ts';
+import { orderBytes } from './scenarios/wire-bytes.ts';
+
+// Fieldpost beside its alternatives, in one run on one machine. See docs/guides/performance.md.
+
+const results = join(import.meta.dirname, '../results');
+const sampleOrders = 1000;
+
+const options = read(process.argv.slice(2));
+const startedAt = new Date();
+const folder = mkdtempSync(join(tmpdir(), 'fieldpost-bench-'));
+process.on('SIGINT', () => process.exit(130));
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+await measure(options);
+
+async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void> {
+  installPeers(say);
+  const book = new RowBook();
+  const surroundings = describeSurroundings(folder);
+  await runScenarios({ sizes, seed, book, say, folder }, only);
+  const rows = book.rows();
+  const report: Report = {
+    startedAt: startedAt.toISOString(),
+    command: commandLine(process.argv.slice(2)),
+    sizes: sizes.name,
+    seed,
+    seconds: secondsSoFar(),
+    orderBytes: orderBytes(seed, sampleOrders) / sampleOrders,
+    surroundings,
+    rows,
+    targets: judge({ rows, slowLinkMostSeconds: slowLinkBounds(seed, sizes.slowLink).most }),
+  };
+  if (sizes.name === 'full' && only.length === scenarioNames.length) save(report);
+  console.log(json ? JSON.stringify(report) : tablesOf(report).map(asText).join('\n\n'));
+}
+
+function save(report: Report): void {
+  mkdirSync(results, { recursive: true });
+  writeFileSync(join(results, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(join(results, 'latest.md'), reportMarkdown(report));
+  say('wrote bench/results/latest.md and latest.json');
+}
+
+function commandLine(argv: readonly string[]): string {
+  return argv.length === 0 ? 'npm run bench' : `npm run bench -- ${argv.join(' ')}`;
+}
+
+function read(argv: readonly string[]): BenchOptions {
+  try {
+    const given = readOptions(argv);
+    if (given !== 'help') return given;
+    console.log(usage);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
+    process.exit(2);
+  }
+}
+
+function say(what: string): void {
+  console.error(`${secondsSoFar().toFixed(0).padStart(4)} s  ${what}`);
+}
+
+function secondsSoFar(): number {
+  return (Date.now() - startedAt.getTime()) / 1000;
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { fullSizes, quickSizes, type Sizes } from './sizes.ts';
+
+export const scenarioNames = ['send', 'drain', 'wire', 'intake', 'receive', 'slow-link'] as const;
+export type ScenarioName = (typeof scenarioNames)[number];
+
+/** What was asked for on the command line. */
+export interface BenchOptions {
+  readonly sizes: Sizes;
+  readonly only: readonly ScenarioName[];
+  readonly seed: number;
+  readonly json: boolean;
+  readonly profile: boolean;
+}
+
+export const usage = `npm run bench -- [options]
+
+  --quick            at most two minutes instead of ten: fewer orders, rates less exact
+  --only a,b         some scenarios: ${scenarioNames.join(', ')}
+  --profile          says where the time goes in a drain, on the device and in the gateway, instead of measuring
+  --json             the report as JSON on the standard output, instead of the table
+  --seed NUMBER      other orders (default 1)
+
+A full run writes bench/results/latest.md and latest.json, a profile bench/results/profile.md.`;
+
+/** @throws TypeError which says what is wrong */
+export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      profile: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      seed: { type: 'string', default: '1' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const seed = Number(values.seed);
+  if (!Number.isSafeInteger(seed)) throw new TypeError(`--seed ${values.seed} is not a whole number`);
+  return {
+    sizes: values.quick ? quickSizes : fullSizes,
+    only: values.only === undefined ? scenarioNames : values.only.split(',').map(readScenario),
+    seed,
+    json: values.json,
+    profile: values.profile,
+  };
+}
+
+function readScenario(name: string): ScenarioName {
+  const known = scenarioNames.find((scenario) => scenario === name);
+  if (known === undefined)
+    throw new TypeError(`--only ${name}: no such scenario; there are ${scenarioNames.join(', ')}`);
+  return known;
+}

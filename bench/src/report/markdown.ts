@@ -1,0 +1,24 @@
+import type { Report } from './report.ts';
+import { asMarkdown, tablesOf } from './table.ts';
+
+/** The report as a page that the documentation can point to. */
+export function reportMarkdown(report: Report): string {
+  const { surroundings: machine } = report;
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    '# Benchmark results',
+    '',
+    `\`${report.command}\`, ${report.startedAt}, ${Math.round(report.seconds)} s. Written by the command; not edited.`,
+    '',
+    `- Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
+      `${machine.fileSystem}, ${machine.flushesPerSecond.toLocaleString('en')} flushed appends of 4 KiB per second. ` +
+      'Device and server share it.',
+    `- Versions: ${versions.join(', ')}.`,
+    `- Orders of ${report.orderBytes.toFixed(0)} bytes of JSON on average, seed ${report.seed}. Medians with least and ` +
+      'greatest; contestants take turns; every drain was checked: each order once at the server, none left on the device.',
+    '- *device* says how the browser commits: `strict` is flushed to disk when the save resolves, `relaxed` is not. ' +
+      '*server* `FULL` is SQLite with a flushed commit before each answer.',
+    '',
+    ...tablesOf(report).flatMap((table) => [asMarkdown(table), '']),
+  ].join('\n');
+}

@@ -1,0 +1,72 @@
+import { type Row, spread } from '../measure/sample.ts';
+import type { Report } from './report.ts';
+
+/** Rows of cells, as text in columns or as Markdown. */
+export interface Table {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** The report as tables: one for the targets, one for each scenario. */
+export function tablesOf({ rows, targets }: Pick<Report, 'rows' | 'targets'>): Table[] {
+  const tables: Table[] = [
+    {
+      title: 'Targets',
+      head: ['target', 'found', ''],
+      rows: targets.map(({ promise, found, reached }) => [
+        promise,
+        found,
+        reached ? 'reached' : 'NOT REACHED',
+      ]),
+    },
+  ];
+  for (const scenario of new Set(rows.map((row) => row.scenario))) {
+    tables.push({
+      title: scenario,
+      head: ['contestant', '', 'messages', 'median', 'min – max', 'unit', 'runs', 'device', 'server'],
+      rows: rows.filter((row) => row.scenario === scenario).map(cells),
+    });
+  }
+  return tables;
+}
+
+function cells(row: Row): string[] {
+  const { median, min, max } = spread(row.values);
+  return [
+    row.contestant,
+    row.variant,
+    row.messages.toLocaleString('en'),
+    figure(median),
+    row.values.length === 1 ? '' : `${figure(min)} – ${figure(max)}`,
+    row.unit,
+    String(row.values.length),
+    row.device,
+    row.server,
+  ];
+}
+
+/** Three digits that mean something, no more. */
+export function figure(value: number): string {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A table in aligned columns, for a terminal. */
+export function asText({ title, head, rows }: Table): string {
+  const widths = head.map((cell, column) =>
+    Math.max(cell.length, ...rows.map((row) => (row[column] ?? '').length)),
+  );
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [`── ${title}`, line(head), ...rows.map(line)].join('\n');
+}
+
+/** A table in Markdown. */
+export function asMarkdown({ title, head, rows }: Table): string {
+  const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
+  return [`## ${title}`, '', line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
