@@ -36,6 +36,9 @@ test.each([
   '--sabotage lose',
   '--unknown',
   'word',
+  '--orders 3 --faults none',
+  '--orders 31',
+  '--orders 7 --faults none --sabotage swap',
 ])('%s is refused with what is needed instead', (line) => {
   expect(() => readArguments(line.split(' '), fresh)).toThrow(UsageError);
 });

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { FAULT_LEVELS, type FaultLevel } from './plan.ts';
-import { type Sabotage, SABOTAGES } from './sabotage.ts';
+import { FAULT_LEVELS, type FaultLevel, ordersPerTabletMin } from './plan.ts';
+import { ordersToSabotageMin, type Sabotage, SABOTAGES } from './sabotage.ts';
 
 export interface FieldDayArguments {
   readonly orders: number;
@@ -39,7 +39,7 @@ export function readArguments(
 ): FieldDayArguments | undefined {
   const values = parse(words);
   if (values.help) return undefined;
-  return {
+  const given = {
     orders: whole('orders', values.orders, ordersMax, ordersMax),
     tablets: whole('tablets', values.tablets, 4, tabletsMax),
     seed: values.seed ?? freshSeed(),
@@ -47,6 +47,17 @@ export function readArguments(
     json: values.json,
     sabotage: oneOf('sabotage', values.sabotage, SABOTAGES),
   };
+  requireEnoughOrders(given);
+  return given;
+}
+
+function requireEnoughOrders({ orders, tablets, faults, sabotage }: FieldDayArguments): void {
+  const perTablet =
+    faults === 'none' ? (sabotage === undefined ? 1 : ordersToSabotageMin) : ordersPerTabletMin;
+  if (orders >= perTablet * tablets) return;
+  throw new UsageError(
+    `--orders ${orders}: too few for ${tablets} tablets; at least ${perTablet * tablets} are needed`,
+  );
 }
 
 interface Values {

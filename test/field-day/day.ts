@@ -58,6 +58,7 @@ export class FieldDay {
   #gateway: GatewayProcess | undefined;
   #consumer: ConsumerProcess | undefined;
   #phase: DayProgress['phase'] = 'starting';
+  #isOver = false;
 
   /** @param folder for all data of the day */
   constructor(given: FieldDayArguments, folder: string) {
@@ -114,9 +115,17 @@ export class FieldDay {
 
   /** Ends everything that runs, whatever it is doing. */
   async dispose(): Promise<void> {
+    this.#isOver = true;
     await Promise.all(this.#tablets.map((tablet) => tablet.dispose()));
     await this.#consumer?.dispose();
     await this.#gateway?.dispose();
+  }
+
+  /** Kills what runs outside this process, for a process that is about to exit. */
+  killNow(): void {
+    for (const { browser } of this.#tablets) browser.killNow();
+    this.#consumer?.killNow();
+    if (this.#gateway?.pid !== undefined) process.kill(this.#gateway.pid, 'SIGKILL');
   }
 
   async #start(): Promise<GatewayProcess> {
@@ -152,7 +161,7 @@ export class FieldDay {
       environment: { FIELDPOST_ORIGINS: origins },
     });
     this.#gateway = gateway;
-    await gateway.start();
+    await this.#startGateway(gateway);
     await (await this.#queueAt(gateway)).create();
     this.#consumer = new ConsumerProcess({
       gateway: gateway.url,
@@ -164,6 +173,11 @@ export class FieldDay {
     });
     await Promise.all(this.#tablets.map((tablet) => tablet.browser.start()));
     return gateway;
+  }
+
+  async #startGateway(gateway: GatewayProcess): Promise<void> {
+    if (this.#isOver) throw new Error('the day is over');
+    await gateway.start();
   }
 
   /** A sabotaged day has its defect on the first tablet. */
@@ -187,7 +201,7 @@ export class FieldDay {
       await this.#progressOf(() => this.#saved() >= at);
       await gateway.kill9();
       await pause(downMs);
-      await gateway.start();
+      await this.#startGateway(gateway);
       this.#faults.fired(kind);
     }
   }
@@ -209,7 +223,7 @@ export class FieldDay {
 
   /** Waits for a fact that any tablet's progress can bring about; a tablet that is stuck fails by itself. */
   async #progressOf(fact: () => boolean): Promise<void> {
-    while (!fact()) await pause(5);
+    while (!fact() && !this.#isOver) await pause(5);
   }
 
   /** Faults off: everything must flow. What does not within the bound is a finding. */

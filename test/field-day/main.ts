@@ -9,7 +9,8 @@ import { jsonOf, type Report, tableOf } from './report.ts';
 // Exit codes: 0 all is well, 1 something is wrong, 2 not understood, 130 interrupted.
 
 const given = readArgumentsOrExplain();
-if (given !== undefined) process.exitCode = await runDay(given);
+// An interrupted day may still hold something open that no longer matters.
+if (given !== undefined) process.exit(await runDay(given));
 
 function readArgumentsOrExplain(): FieldDayArguments | undefined {
   try {
@@ -32,19 +33,19 @@ async function runDay(day: FieldDayArguments): Promise<number> {
   );
   const fieldDay = new FieldDay(day, folder);
   const stopProgress = showProgress(process.stdout, () => fieldDay.progress());
-  const interrupted = interruption();
-  let keep = true;
+  process.once('exit', () => fieldDay.killNow());
+  let keep = day.sabotage === undefined;
   try {
-    const result = await Promise.race([fieldDay.run(), interrupted]);
+    const result = await Promise.race([fieldDay.run(), interruption()]);
     if (result === undefined) {
       keep = false;
       return 130;
     }
     stopProgress();
     const report = { ...result, seconds: Math.round((performance.now() - startedAt) / 100) / 10 };
-    keep = report.wrong.length > 0;
+    keep &&= report.wrong.length > 0;
     print(report, day);
-    return keep ? 1 : 0;
+    return report.wrong.length > 0 ? 1 : 0;
   } finally {
     stopProgress();
     await fieldDay.dispose();

@@ -1,6 +1,6 @@
 import type { DayProgress } from './day.ts';
 
-/** One line that is written over on a terminal, and now and then a new one elsewhere. */
+/** One line that is written over on a terminal, and now and then a new one elsewhere. Returns the way to stop. */
 export function showProgress(out: NodeJS.WriteStream, look: () => DayProgress): () => void {
   let last = '';
   const startedAt = performance.now();
@@ -11,10 +11,12 @@ export function showProgress(out: NodeJS.WriteStream, look: () => DayProgress): 
     last = line;
   };
   const timer = setInterval(show, out.isTTY ? 250 : 3000);
+  let isShown = true;
   return () => {
     clearInterval(timer);
-    show();
-    if (out.isTTY) out.write('\n');
+    if (isShown) show();
+    if (isShown && out.isTTY) out.write('\n');
+    isShown = false;
   };
 }
 

@@ -4,6 +4,9 @@ import type { BookedOrder } from './order-book.ts';
 /** A defect planted on purpose, to show that the checks see it. */
 export type Sabotage = 'drop' | 'double' | 'swap' | 'cent';
 
+/** Of one tablet: two can be swapped. */
+export const ordersToSabotageMin = 2;
+
 export const SABOTAGES: readonly Sabotage[] = ['drop', 'double', 'swap', 'cent'];
 
 /**
@@ -15,7 +18,7 @@ export function sabotageOrders(
   sabotage: Sabotage,
   rng: Rng,
 ): readonly BookedOrder[] {
-  if (orders.length < 2)
+  if (orders.length < ordersToSabotageMin)
     throw new Error(`a tablet with ${orders.length} orders cannot be sabotaged: give more orders`);
   const index = rng.below(orders.length - 1);
   const before = orders.slice(0, index);

@@ -21,6 +21,7 @@ export class ConsumerProcess {
   readonly #options: ConsumerProcessOptions;
   readonly #log: WriteStream;
   #child: ChildProcess | undefined;
+  #isDisposed = false;
 
   constructor(options: ConsumerProcessOptions) {
     this.#options = options;
@@ -29,6 +30,7 @@ export class ConsumerProcess {
 
   /** @param dieAfter kills itself with SIGKILL after so many bookings of this start, each committed and not acknowledged */
   start(dieAfter?: number): void {
+    if (this.#isDisposed) throw new Error('the day is over');
     const { gateway, token, queue, ledger } = this.#options;
     const child = fork(join(import.meta.dirname, 'main.ts'), {
       execArgv: ['--conditions=@fieldpost/source'],
@@ -69,7 +71,13 @@ export class ConsumerProcess {
     clearTimeout(late);
   }
 
+  /** For a process that is about to exit itself. */
+  killNow(): void {
+    this.#take()?.kill('SIGKILL');
+  }
+
   async dispose(): Promise<void> {
+    this.#isDisposed = true;
     const child = this.#take();
     if (child !== undefined) {
       child.kill('SIGKILL');

@@ -29,10 +29,13 @@ export class LedgerReader {
     this.#file = file;
   }
 
-  /** How many messages are booked; 0 before the consumer's first start. */
+  /** How many messages are booked; 0 before the consumer has made its tables. */
   booked(): number {
     if (!existsSync(this.#file)) return 0;
-    return this.#read((database) => number(database, 'SELECT count(*) FROM bookings'));
+    return this.#read((database) => {
+      const isThere = number(database, "SELECT count(*) FROM sqlite_master WHERE name = 'bookings'") === 1;
+      return isThere ? number(database, 'SELECT count(*) FROM bookings') : 0;
+    });
   }
 
   /** In the order in which they arrived at the gateway, per lane. */

@@ -7,7 +7,13 @@ export async function bundleTabletPage(): Promise<string> {
     configFile: false,
     logLevel: 'warn',
     root: import.meta.dirname,
-    resolve: { conditions: ['@fieldpost/source', 'browser', 'import', 'module', 'default'] },
+    resolve: {
+      alias: {
+        '@fieldpost/sdk': '/tmp/fd/mini-sdk.ts',
+        '@fieldpost/protocol': './packages/protocol/src/index.ts',
+      },
+      conditions: ['@fieldpost/source', 'browser', 'import', 'module', 'default'],
+    },
     build: {
       write: false,
       minify: false,

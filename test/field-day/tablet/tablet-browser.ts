@@ -18,6 +18,7 @@ export class TabletBrowser {
   readonly #url: string;
   readonly #log: WriteStream;
   #process: ChildProcess | undefined;
+  #isDisposed = false;
   #debuggerPort = '';
 
   constructor(options: { readonly profile: string; readonly url: string; readonly log: string }) {
@@ -28,6 +29,7 @@ export class TabletBrowser {
 
   /** Starts it with the tablet's page. */
   async start(): Promise<void> {
+    if (this.#isDisposed) throw new Error('the day is over');
     const browser = spawn(
       chromium,
       [
@@ -70,11 +72,19 @@ export class TabletBrowser {
     this.#process = undefined;
     if (browser?.pid === undefined || browser.exitCode !== null || browser.signalCode !== null) return;
     const gone = once(browser, 'exit');
-    process.kill(-browser.pid, 'SIGKILL');
+    killGroup(browser.pid);
     await gone;
   }
 
+  /** As {@link kill}, for a process that is about to exit itself. */
+  killNow(): void {
+    const browser = this.#process;
+    if (browser?.pid !== undefined && browser.exitCode === null && browser.signalCode === null)
+      killGroup(browser.pid);
+  }
+
   async dispose(): Promise<void> {
+    this.#isDisposed = true;
     await this.kill();
     this.#log.end();
   }
@@ -92,6 +102,11 @@ export class TabletBrowser {
       socket.close();
     }
   }
+}
+
+/** The browser leads its group, so all it started goes with it. */
+function killGroup(leader: number): void {
+  process.kill(-leader, 'SIGKILL');
 }
 
 function debuggerOf(targets: unknown, url: string): string {
