@@ -49,7 +49,8 @@ export type ConnectionEvent =
   | { readonly type: 'close-decided'; readonly cost: FrameCost; readonly result: CloseEpochsResult }
   /** Undefined when the token was not valid. */
   | { readonly type: 'token-checked'; readonly principal: Principal | undefined }
-  | { readonly type: 'store-failed' }
+  /** A store that failed, or refused with a code of its own: what was under way is not acknowledged. */
+  | { readonly type: 'store-failed'; readonly code: Code }
   /** A newer session of the same device began on this gateway. */
   | { readonly type: 'superseded'; readonly session: Session }
   | { readonly type: 'deadline-reached' }
@@ -131,7 +132,7 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
     case 'token-checked':
       return onTokenChecked(state, event.principal, now);
     case 'store-failed':
-      return fail(state, 'internal', 'the store failed; nothing of this was acknowledged');
+      return fail(state, event.code, 'the store did not take it; nothing was acknowledged');
     case 'superseded':
       return onSuperseded(state, event.session);
     case 'deadline-reached':

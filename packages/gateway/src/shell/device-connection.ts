@@ -1,4 +1,5 @@
 import {
+  CodedError,
   decodeUp,
   encodeDown,
   type Hello,
@@ -139,7 +140,7 @@ export class DeviceConnection implements FrameReceiver {
       (result) => this.#feed(toEvent(result)),
       (error: unknown) => {
         this.#ports.logger.error({ error }, 'a frame could not be served');
-        this.#feed({ type: 'store-failed' });
+        this.#feed({ type: 'store-failed', code: error instanceof CodedError ? error.code : 'internal' });
       },
     );
   }
