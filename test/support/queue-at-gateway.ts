@@ -15,6 +15,11 @@ export class QueueAtGateway {
     return this;
   }
 
+  /** With all that it holds. */
+  async delete(): Promise<void> {
+    await this.#call('DELETE', '?messages=delete');
+  }
+
   async send(...bodies: readonly unknown[]): Promise<void> {
     await this.#call('POST', '/messages', { messages: bodies.map((body) => ({ body })) });
   }
@@ -39,10 +44,17 @@ export class QueueAtGateway {
 
   /** How often each waiting message was handed out, in queue order. */
   async deliveryCounts(): Promise<number[]> {
-    const answer = await this.#call('GET', '/messages?limit=256');
-    const messages: unknown =
-      typeof answer === 'object' && answer !== null ? Reflect.get(answer, 'messages') : undefined;
-    return Array.isArray(messages) ? messages.map((message) => count(message, 'deliveryCount')) : [];
+    return (await this.#peek()).map((message) => count(message, 'deliveryCount'));
+  }
+
+  /** The ids of the waiting messages, in queue order. */
+  async ids(): Promise<string[]> {
+    return (await this.#peek()).map((message) => String(field(message, 'id')));
+  }
+
+  async #peek(): Promise<readonly unknown[]> {
+    const messages = field(await this.#call('GET', '/messages?limit=256'), 'messages');
+    return Array.isArray(messages) ? messages : [];
   }
 
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -51,7 +63,7 @@ export class QueueAtGateway {
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer: unknown = await response.json();
+    const answer: unknown = response.status === 204 ? undefined : await response.json();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
     return answer;
   }
@@ -64,8 +76,11 @@ export interface QueueCounts {
 }
 
 function count(answer: unknown, name: string): number {
-  const value: unknown =
-    typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
+  const value = field(answer, name);
   if (typeof value !== 'number') throw new Error(`no number ${name} in ${JSON.stringify(answer)}`);
   return value;
+}
+
+function field(answer: unknown, name: string): unknown {
+  return typeof answer === 'object' && answer !== null ? Reflect.get(answer, name) : undefined;
 }
