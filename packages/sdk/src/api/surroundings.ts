@@ -17,7 +17,7 @@ export interface Surroundings {
   readonly http: Transport;
   readonly clock: Clock;
   readonly entropy: Entropy;
-  /** Default: a Web Lock; where there is none, everybody holds it and the lease in the store decides alone. */
+  /** Default: a Web Lock with the default store; where there is none, everybody holds it and the lease in the store decides alone. */
   readonly leaderLock: LeaderLock;
   /** Default: a BroadcastChannel; where there is none, tabs find out by reading the store. */
   readonly signals: Signals;

@@ -1,0 +1,68 @@
+import type { DeviceId, EpochId, GenerationId, MessageId, Session } from '@fieldpost/protocol';
+import type { DeadLetter, DrainLease, EpochTail, SegmentKey, StreamMark } from '../../ports/outbox-store.ts';
+
+/**
+ * What a memory outbox holds. Handles on one database are like tabs on one origin; a copy of it is a profile that was
+ * cloned or restored.
+ *
+ * @since 0.1.0
+ */
+export class MemoryDatabase {
+  device: DeviceId | undefined;
+  /** By position, in log order. */
+  readonly segments: Map<number, MemorySegment>;
+  lastPosition = 0;
+  readonly tails: Map<EpochId, EpochTail>;
+  readonly suppliedIds: Map<MessageId, number>;
+  /** By `streamKeyText`. */
+  readonly marks: Map<string, StreamMark>;
+  deadLetters: readonly DeadLetter[] = [];
+  settledUpTo = 0;
+  session: Session | undefined;
+  generation: GenerationId | undefined;
+  lease: DrainLease | undefined;
+  /** Asked before each operation, and told whether it writes: what it returns happens. */
+  fault: (operation: string, writes: boolean) => MemoryFault = () => 'none';
+
+  constructor() {
+    this.segments = new Map();
+    this.tails = new Map();
+    this.suppliedIds = new Map();
+    this.marks = new Map();
+  }
+
+  /** The data as it is now, in a database of its own. */
+  copy(): MemoryDatabase {
+    const copy = new MemoryDatabase();
+    copy.device = this.device;
+    for (const [position, segment] of this.segments) copy.segments.set(position, segment);
+    copy.lastPosition = this.lastPosition;
+    for (const [epoch, tail] of this.tails) copy.tails.set(epoch, tail);
+    for (const [id, position] of this.suppliedIds) copy.suppliedIds.set(id, position);
+    for (const [stream, mark] of this.marks) copy.marks.set(stream, mark);
+    copy.deadLetters = this.deadLetters;
+    copy.settledUpTo = this.settledUpTo;
+    copy.session = this.session;
+    copy.generation = this.generation;
+    copy.lease = this.lease;
+    return copy;
+  }
+
+  /** Makes what is stored of a segment unreadable, but not its key. */
+  damage(position: number): void {
+    const segment = this.segments.get(position);
+    if (segment !== undefined) this.segments.set(position, { ...segment, messages: undefined });
+  }
+}
+
+/**
+ * - `dead`: the handle is dead; the operation is done once more.
+ * - `full`: the quota is used up; nothing is done.
+ * - `unheard`: it is done, and the caller is told that this is not known.
+ */
+export type MemoryFault = 'none' | 'dead' | 'full' | 'unheard';
+
+export interface MemorySegment {
+  readonly key: SegmentKey;
+  readonly messages: Uint8Array | undefined;
+}

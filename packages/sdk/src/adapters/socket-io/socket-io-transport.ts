@@ -1,0 +1,92 @@
+import { FRAME_EVENT, LIMITS } from '@fieldpost/protocol';
+import { io, type Socket } from 'socket.io-client';
+import type {
+  CloseReason,
+  Connection,
+  ConnectRequest,
+  Transport,
+  TransportListener,
+} from '../../ports/transport.ts';
+
+const SOCKET_PATH = 'v1/socket';
+
+/**
+ * Frames as binary events of socket.io over a WebSocket. Each connection is one attempt: when to try again is the
+ * session's decision, so socket.io's own reconnection is off.
+ */
+export function createSocketIoTransport(): Transport {
+  return { connect: (request, listener) => new SocketConnection(request, listener) };
+}
+
+class SocketConnection implements Connection {
+  readonly #socket: Socket;
+  readonly #listener: TransportListener;
+  #isOver = false;
+
+  constructor(request: ConnectRequest, listener: TransportListener) {
+    const base = new URL(request.gateway);
+    this.#listener = listener;
+    this.#socket = io(base.origin, {
+      path: `${base.pathname.replace(/\/$/, '')}/${SOCKET_PATH}`,
+      transports: ['websocket'],
+      upgrade: false,
+      forceNew: true,
+      reconnection: false,
+      autoConnect: false,
+      timeout: LIMITS.answerTimeoutMs,
+      auth: { token: request.token },
+    });
+    this.#socket.on('connect', () => {
+      if (!this.#isOver) listener.opened();
+    });
+    this.#socket.on(FRAME_EVENT, (frame: unknown) => this.#received(frame));
+    this.#socket.on('connect_error', (error) => this.#end(reasonOf(error)));
+    this.#socket.on('disconnect', (reason) => this.#end({ code: 'lost', detail: reason }));
+    this.#socket.connect();
+  }
+
+  send(frames: readonly Uint8Array[]): void {
+    // What is sent after the end would wait inside socket.io for a connection that never comes.
+    if (this.#isOver || !this.#socket.connected) return;
+    for (const frame of frames) this.#socket.emit(FRAME_EVENT, frame);
+  }
+
+  setToken(token: string): void {
+    this.#socket.auth = { token };
+  }
+
+  close(): void {
+    this.#end({ code: 'closed-here', detail: 'closed by this device' });
+  }
+
+  #received(frame: unknown): void {
+    if (this.#isOver) return;
+    if (frame instanceof Uint8Array) return this.#listener.received(frame);
+    if (frame instanceof ArrayBuffer) return this.#listener.received(new Uint8Array(frame));
+    // No frame: the reader says so, and the session ends.
+    this.#listener.received(new Uint8Array(0));
+  }
+
+  #end(reason: CloseReason): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#socket.disconnect();
+    this.#listener.closed(reason);
+  }
+}
+
+/** The gateway's code stands in `data`, where socket.io carries it; a broken network has none. */
+function reasonOf(error: Error): CloseReason {
+  const data: unknown = 'data' in error ? error.data : undefined;
+  const code = typeof data === 'object' && data !== null && 'code' in data ? data.code : undefined;
+  switch (code) {
+    case 'unauthorized':
+    case 'busy':
+    case 'origin-not-allowed':
+      return { code, detail: error.message };
+    case 'shutting-down':
+      return { code: 'busy', detail: error.message };
+    default:
+      return { code: 'lost', detail: error.message };
+  }
+}

@@ -1,0 +1,283 @@
+import type { DeviceId, MessageId, MessageProperties } from '@fieldpost/protocol';
+import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
+import type { Queue, SendOptions } from '../api/queue.ts';
+import type { Delivery, Sent } from '../api/sent.ts';
+import type { Status } from '../api/status.ts';
+import { createDevice, type DeviceState } from '../core/device/device-state.ts';
+import { FieldpostError } from '../core/fieldpost-error.ts';
+import { laneText } from '../core/lane.ts';
+import { entryAt } from '../core/outbox/entry-walk.ts';
+import type { Marker } from '../ports/marker.ts';
+import type { Lane } from '../ports/outbox-store.ts';
+import { Deliveries } from './deliveries.ts';
+import { DeviceRunner, type RunnerPorts } from './device-runner.ts';
+import { encodeBody } from './encode-body.ts';
+import { Mint } from './mint.ts';
+import { OutboxView, SavedBody } from './outbox-view.ts';
+import { areBytesEqual, conflict, type SavedMessage, Saver } from './saver.ts';
+import { checkQueueName, checkSendOptions, packProperties } from './send-options.ts';
+import { StatusBoard } from './status-board.ts';
+import { Trimmer } from './trimmer.ts';
+
+export interface ClientOptions {
+  readonly ports: RunnerPorts & { readonly marker: Marker };
+  readonly gateway: () => string | Promise<string>;
+  readonly token: () => string | Promise<string>;
+  readonly socketAllowed: boolean;
+  /** What the device calls itself. */
+  readonly client: string;
+  /** The database's name, and with it the lock's. */
+  readonly name: string;
+  readonly keepDeliveredMs: number;
+  readonly keepDeliveredBytes: number;
+}
+
+/** Joins the loop, the saver and what the app sees. */
+export class FieldpostClient implements Fieldpost {
+  readonly device: DeviceId;
+  readonly status: Status;
+  readonly outbox: OutboxView;
+  readonly #options: ClientOptions;
+  readonly #state: DeviceState;
+  readonly #board: StatusBoard;
+  readonly #deliveries: Deliveries;
+  readonly #saver: Saver;
+  readonly #runner: DeviceRunner;
+  readonly #trimmer: Trimmer;
+  #closing: Promise<void> | undefined;
+  #letterReads = 0;
+
+  /** Opens the store. Rejects with what the store rejects with. */
+  static async open(options: ClientOptions): Promise<FieldpostClient> {
+    const { store, marker, clock, entropy } = options.ports;
+    const mint = new Mint(clock, entropy);
+    const opened = await store.open({ device: mint.uuid() as DeviceId, marker: marker.read() });
+    marker.write(opened.device);
+    const client = new FieldpostClient(options, opened.device, mint);
+    if (opened.condition === 'lost')
+      client.#reportLost('was found empty or another one: what waited in it is gone from this device');
+    try {
+      await client.#runner.start();
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+    client.#countLetters();
+    return client;
+  }
+
+  private constructor(options: ClientOptions, device: DeviceId, mint: Mint) {
+    const { store, clock } = options.ports;
+    const epoch = mint.epoch();
+    this.device = device;
+    this.#options = options;
+    const { client, socketAllowed } = options;
+    this.#state = createDevice({ device, holder: mint.uuid(), client, epoch, socketAllowed });
+    this.#board = new StatusBoard(clock);
+    this.status = this.#board;
+    this.#deliveries = new Deliveries(store, clock);
+    this.#deliveries.follow(epoch);
+    this.#trimmer = new Trimmer({
+      store,
+      clock,
+      keepMs: options.keepDeliveredMs,
+      keepBytes: options.keepDeliveredBytes,
+    });
+    this.#saver = this.#createSaver(mint, epoch);
+    this.#runner = this.#createRunner();
+    this.outbox = new OutboxView({
+      store,
+      deliveries: this.#deliveries,
+      assertOpen: () => this.#assertOpen(),
+      resend: (queue, priority, body, properties) =>
+        this.#save({ queue, priority }, body, properties, undefined),
+      lettersChanged: () => this.#countLetters(),
+    });
+  }
+
+  queue<Body = unknown>(name: string): Queue<Body> {
+    const queue = checkQueueName(name);
+    return { name: queue, send: (body, options = {}) => this.#send(queue, body, options) };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async logout(): Promise<LogoutReport> {
+    this.#assertOpen();
+    await this.#saver.idle();
+    const { waitingMessages } = this.#state.outbox;
+    const deadLetters = (await this.#options.ports.store.listDeadLetters()).length;
+    await this.close();
+    return { pending: waitingMessages, deadLetters };
+  }
+
+  async #send(queue: string, body: unknown, options: SendOptions): Promise<Sent> {
+    this.#assertOpen();
+    const { priority, suppliedId } = checkSendOptions(options);
+    const { label, headers, correlationId, replyTo, contentType } = options;
+    const properties: MessageProperties = { label, headers, correlationId, replyTo, contentType };
+    return this.#save({ queue, priority }, body, properties, suppliedId);
+  }
+
+  async #save(
+    lane: Lane,
+    body: unknown,
+    properties: MessageProperties,
+    suppliedId: MessageId | undefined,
+  ): Promise<Sent> {
+    const encoded =
+      body instanceof SavedBody
+        ? { content: body.bytes, contentType: properties.contentType }
+        : encodeBody(body, properties.contentType);
+    const packed = packProperties({ ...properties, contentType: encoded.contentType });
+    const saved = await this.#saver.save({ lane, properties: packed, body: encoded.content, suppliedId });
+    return new SentMessage(saved, this.#deliveries, this.outbox);
+  }
+
+  async #close(): Promise<void> {
+    await this.#saver.idle();
+    this.#trimmer.stop();
+    await this.#runner.stop();
+    this.#deliveries.close();
+    this.#board.show(this.#state);
+    const { store, signals } = this.#options.ports;
+    signals.close();
+    await store.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined)
+      throw new FieldpostError('closed', 'close() was called: connect() again');
+  }
+
+  #createSaver(mint: Mint, epoch: DeviceState['epoch']): Saver {
+    const { store, clock } = this.#options.ports;
+    return new Saver({
+      store,
+      clock,
+      mint,
+      epoch,
+      listener: {
+        saved: (keys, contents) => this.#runner.dispatch({ type: 'saved', keys, contents }),
+        epochMinted: (minted) => {
+          this.#deliveries.follow(minted);
+          this.#runner.dispatch({ type: 'epochMinted', epoch: minted });
+        },
+        rolledBack: () =>
+          this.#reportLost('went back to an older state: what was saved since is gone from this device'),
+        storageChanged: (error) => this.#storageChanged(error),
+        findRepeated: (id, packed, lane) => this.#findRepeated(id, packed, lane),
+      },
+    });
+  }
+
+  #createRunner(): DeviceRunner {
+    const { ports, name, gateway, token } = this.#options;
+    return new DeviceRunner({
+      ports,
+      state: this.#state,
+      lockName: name,
+      gateway,
+      token,
+      listener: {
+        announced: ({ marks, deadLetters }) => {
+          this.#deliveries.settled(marks, deadLetters);
+          if (deadLetters === undefined || deadLetters.length > 0) this.#countLetters();
+          if (deadLetters !== undefined) this.#trimmer.settled();
+        },
+        endEpoch: ({ epoch }) => this.#saver.endEpoch(epoch),
+        storageChanged: (error) => this.#storageChanged(error),
+        stepped: (state) => this.#board.show(state),
+      },
+    });
+  }
+
+  async #findRepeated(id: MessageId, packed: Uint8Array, lane: Lane): Promise<SavedMessage> {
+    const found = await this.#options.ports.store.find(id);
+    if (found === undefined)
+      throw new FieldpostError('storage-failed', `message ${id} was known a moment ago and is gone`);
+    const isSame =
+      laneText(found.stream) === laneText(lane) &&
+      (found.message === undefined || areBytesEqual(found.message, entryAt(packed, 0)));
+    if (!isSame) throw conflict(id);
+    return { id, stream: found.stream, number: found.number, isRepeated: true };
+  }
+
+  #storageChanged(error: unknown): void {
+    if (error === undefined) {
+      this.#board.setStorage('ready');
+      this.#board.solve('storage-failed');
+      this.#board.solve('storage-full');
+    } else {
+      const code = error instanceof FieldpostError ? error.code : 'storage-failed';
+      this.#board.setStorage(code === 'storage-full' ? 'full' : 'failing');
+      this.#board.report(code === 'storage-full' ? code : 'storage-failed', String(error));
+    }
+    this.#board.show(this.#state);
+  }
+
+  #reportLost(what: string): void {
+    this.#board.report('storage-lost', `the local database ${what}`);
+  }
+
+  #countLetters(): void {
+    const read = ++this.#letterReads;
+    this.#options.ports.store.listDeadLetters().then(
+      (letters) => {
+        if (read !== this.#letterReads || this.#closing !== undefined) return;
+        this.#board.setDeadLetters(letters.length);
+        this.#board.show(this.#state);
+      },
+      () => undefined,
+    );
+  }
+}
+
+/** Lean: one is made for each message of a burst. */
+class SentMessage implements Sent {
+  readonly #saved: SavedMessage;
+  readonly #deliveries: Deliveries;
+  readonly #outbox: OutboxView;
+  #delivered: Promise<Delivery> | undefined;
+
+  constructor(saved: SavedMessage, deliveries: Deliveries, outbox: OutboxView) {
+    this.#saved = saved;
+    this.#deliveries = deliveries;
+    this.#outbox = outbox;
+  }
+
+  get id(): MessageId {
+    return this.#saved.id;
+  }
+
+  get queue(): string {
+    return this.#saved.stream.queue;
+  }
+
+  get priority(): number {
+    return this.#saved.stream.priority;
+  }
+
+  get delivered(): Promise<Delivery> {
+    this.#delivered ??= this.#saved.isRepeated ? this.#askStore() : this.#wait();
+    return this.#delivered;
+  }
+
+  #wait(): Promise<Delivery> {
+    return this.#deliveries.wait(this.#saved.stream, this.#saved.number);
+  }
+
+  /** A message of an earlier start may have been settled before anybody here listened. */
+  async #askStore(): Promise<Delivery> {
+    try {
+      const message = await this.#outbox.get(this.#saved.id);
+      if (message !== undefined) return await message.delivered;
+    } catch {
+      // The store will speak when the stream is settled.
+    }
+    return this.#wait();
+  }
+}
