@@ -8,10 +8,6 @@ export async function bundleTabletPage(): Promise<string> {
     logLevel: 'warn',
     root: import.meta.dirname,
     resolve: {
-      alias: {
-        '@fieldpost/sdk': '/tmp/fd/mini-sdk.ts',
-        '@fieldpost/protocol': './packages/protocol/src/index.ts',
-      },
       conditions: ['@fieldpost/source', 'browser', 'import', 'module', 'default'],
     },
     build: {
