@@ -36,6 +36,16 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
         test: { name: 'browser', include: ['test/browser/**/*.browser.test.ts'], browser: browserOptions },
       },
     ],

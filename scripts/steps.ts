@@ -19,6 +19,7 @@ export const steps: readonly Step[] = [
   check('size', 'size-limit'),
   check('unused', 'knip'),
   vitest('browser', 'beyond'),
+  vitest('chaos', 'beyond'),
 ];
 
 function check(name: string, command: string): Step {

@@ -1,10 +1,10 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { StoreError } from '../../core/store-error.ts';
 import { checkJournalMatches } from './journal-match.ts';
-import { openingError } from './sqlite-error.ts';
+import { openingError, systemCodeOf } from './sqlite-error.ts';
 
 /** How a database handle is made; tests put faults in between. */
 export type OpenHandle = (file: string) => Database.Database;
@@ -59,6 +59,7 @@ function openNow(file: string, open: OpenHandle): Database.Database {
   const name = realName(file);
   if (openFiles.has(name))
     throw new StoreError('store-locked', `this process has the store ${file} open already`);
+  checkWritable(file);
   checkJournalMatches(file);
   const database = open(file);
   openFiles.add(name);
@@ -68,6 +69,15 @@ function openNow(file: string, open: OpenHandle): Database.Database {
   } catch (error) {
     closeDatabase(database);
     throw error;
+  }
+}
+
+/** SQLite would open a file that it may not write for reading, and fail later with less to say. */
+function checkWritable(file: string): void {
+  try {
+    closeSync(openSync(file, 'r+'));
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
   }
 }
 
