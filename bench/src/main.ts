@@ -5,9 +5,11 @@ import { RowBook } from './measure/row-book.ts';
 import { type BenchOptions, readOptions, scenarioNames, usage } from './options.ts';
 import { installPeers } from './prepare/install-peers.ts';
 import { describeSurroundings } from './prepare/surroundings.ts';
+import { runProfile } from './profile/run-profile.ts';
 import { reportMarkdown } from './report/markdown.ts';
+import { profileTables } from './report/profile-markdown.ts';
 import type { Report } from './report/report.ts';
-import { asText, tablesOf } from './report/table.ts';
+import { asMarkdown, asText, tablesOf } from './report/table.ts';
 import { judge } from './report/targets.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { slowLinkBounds } from './scenarios/slow-link.ts';
@@ -23,7 +25,7 @@ const startedAt = new Date();
 const folder = mkdtempSync(join(tmpdir(), 'fieldpost-bench-'));
 process.on('SIGINT', () => process.exit(130));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-await measure(options);
+await (options.profile ? profile(options) : measure(options));
 
 async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void> {
   installPeers(say);
@@ -44,6 +46,25 @@ async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void>
   };
   if (sizes.name === 'full' && only.length === scenarioNames.length) save(report);
   console.log(json ? JSON.stringify(report) : tablesOf(report).map(asText).join('\n\n'));
+}
+
+async function profile({ sizes, seed, json }: BenchOptions): Promise<void> {
+  const works = await runProfile({ sizes, seed, book: new RowBook(), say, folder });
+  const tables = profileTables(works);
+  if (json) console.log(JSON.stringify(works));
+  else console.log(tables.map(asText).join('\n\n'));
+  const head = [
+    '# Where the time goes',
+    '',
+    `\`${commandLine(process.argv.slice(2))}\`, ${startedAt.toISOString()}. Written by the command; not edited.`,
+    '',
+  ];
+  mkdirSync(results, { recursive: true });
+  writeFileSync(
+    join(results, 'profile.md'),
+    [...head, ...tables.flatMap((table) => [asMarkdown(table), ''])].join('\n'),
+  );
+  say('wrote bench/results/profile.md');
 }
 
 function save(report: Report): void {

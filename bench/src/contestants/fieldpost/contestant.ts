@@ -8,6 +8,8 @@ import { freePort, type GatewayProcess, startGateway } from './gateway.ts';
 export interface FieldpostOptions {
   /** Options of Node for the gateway's process: for profiles. */
   readonly gatewayNodeOptions?: readonly string[];
+  /** Hears of the gateway when it is there. */
+  readonly onGateway?: (gateway: GatewayProcess) => void;
 }
 
 /** The SDK in the page, the gateway in a process of its own. */
@@ -38,6 +40,7 @@ export function fieldpost(options: FieldpostOptions = {}): Contestant {
         async comeOnline() {
           gateway = await startGateway(folder, port, options.gatewayNodeOptions);
           token = await gateway.token();
+          options.onGateway?.(gateway);
         },
         async stored() {
           if (gateway === undefined) throw new Error('the gateway was never started');

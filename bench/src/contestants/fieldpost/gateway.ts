@@ -18,6 +18,8 @@ export interface GatewayProcess {
   stored(): Promise<Stored>;
   /** What the queue says of itself. */
   ready(): Promise<number>;
+  /** Where its inspector listens, when its Node options asked for one. */
+  inspectorUrl(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export async function startGateway(
     token: async () => mintToken(url),
     stored: async () => countStored(url),
     ready: async () => (await ask<{ ready: number }>(url, `/v1/queues/${queue}`)).ready,
+    inspectorUrl: () => /ws:\/\/\S+/.exec(said)?.[0],
     async stop() {
       child.kill('SIGTERM');
       await exited;
