@@ -1,10 +1,8 @@
-import { Button } from '@mantine/core';
-import { useState } from 'react';
 import { formatAmount } from '../order/money.ts';
 import { Chip } from '../ui/chip.tsx';
 import { ColorSchemeSwitch } from '../ui/color-scheme-switch.tsx';
 import { EmptyState } from '../ui/empty-state.tsx';
-import { Icon, Mark } from '../ui/icons.tsx';
+import { Mark } from '../ui/icons.tsx';
 import { BookingList } from './booking-list.tsx';
 import type { OfficeSnapshot } from './office-snapshot.ts';
 import { QueueCard } from './queue-card.tsx';
@@ -60,7 +58,6 @@ function Overview({ snapshot }: { readonly snapshot: OfficeSnapshot }) {
         <BookingList bookings={books.recent} />
         <div className={classes['side']}>
           <QueueCard queue={queue} booking={booking} />
-          <BookingSwitch booking={booking} />
           {books.byRep.length > 0 && <RepBars reps={books.byRep} />}
           {books.repeated + books.setAside > 0 && <Notes books={books} />}
         </div>
@@ -76,36 +73,6 @@ function Figure(props: { readonly name: string; readonly value: string; readonly
       <dd className="number">{props.value}</dd>
       <dd className="soft small number">{props.about}</dd>
     </div>
-  );
-}
-
-function BookingSwitch({ booking }: { readonly booking: OfficeSnapshot['booking'] }) {
-  const [failed, setFailed] = useState(false);
-  const isOn = booking === 'on';
-  const change = (): void => {
-    setFailed(false);
-    fetch(isOn ? '/api/office/pause' : '/api/office/resume', { method: 'POST' }).then(
-      ({ ok }) => setFailed(!ok),
-      () => setFailed(true),
-    );
-  };
-  return (
-    <section className={classes['card']} aria-labelledby="booking-title">
-      <h2 id="booking-title">Booking</h2>
-      <p className="soft">
-        {isOn
-          ? 'Orders are booked as they arrive. Pause it, and they stay in the queue.'
-          : 'Paused. Orders wait in the queue, and nothing is lost.'}
-      </p>
-      <Button
-        variant={isOn ? 'default' : 'filled'}
-        leftSection={<Icon name={isOn ? 'pause' : 'play'} size={18} />}
-        onClick={change}
-      >
-        {isOn ? 'Pause booking' : 'Book orders again'}
-      </Button>
-      {failed && <p role="alert">The office's server did not answer. Try again.</p>}
-    </section>
   );
 }
 

@@ -1,4 +1,5 @@
 import { formatAmount } from '../order/money.ts';
+import { BookingSwitch } from './booking-switch.tsx';
 import type { OfficeSnapshot, QueueView } from './office-snapshot.ts';
 import classes from './queue-card.module.css';
 
@@ -13,6 +14,7 @@ export function QueueCard({ queue, booking }: QueueCardProps) {
     <section className={classes['root']} aria-labelledby="queue-title">
       <h2 id="queue-title">Waiting in the queue</h2>
       <Content queue={queue} booking={booking} />
+      <BookingSwitch booking={booking} />
     </section>
   );
 }
@@ -29,8 +31,8 @@ function Content({ queue, booking }: QueueCardProps) {
     return (
       <p className="soft">
         {booking === 'on'
-          ? 'Empty: every order that arrived is booked.'
-          : 'Empty. New orders will line up here.'}
+          ? 'Empty: every order that arrived is booked. Pause booking to see orders line up.'
+          : 'Booking is paused: new orders line up here, and nothing is lost.'}
       </p>
     );
   return (

@@ -24,7 +24,6 @@ export function ColorSchemeSwitch({ labels = false }: { readonly labels?: boolea
         option('light', 'Light', 'sun'),
         option('dark', 'Dark', 'moon'),
       ]}
-      classNames={{ root: classes['root'] ?? '', indicator: classes['indicator'] ?? '' }}
     />
   );
 }

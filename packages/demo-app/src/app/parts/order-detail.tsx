@@ -22,8 +22,8 @@ export function OrderDetail({ row }: { readonly row: OrderRow }) {
         </Link>
         <div>
           <h2 id="order-title">{order.customer.name}</h2>
-          <p className="soft small number">
-            {order.customer.city}, {order.customer.state} · {order.number}
+          <p className="soft small">
+            {order.customer.city}, {order.customer.state} · <span className="number">{order.number}</span>
           </p>
         </div>
         <OrderStateChip state={row.state} />

@@ -1,5 +1,5 @@
 import { FieldpostError } from '@fieldpost/sdk';
-import { Button, NativeSelect, Textarea } from '@mantine/core';
+import { Button, NativeSelect, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { formatAmount } from '../../order/money.ts';
 import { Icon } from '../../ui/icons.tsx';
@@ -26,7 +26,6 @@ interface OrderPaneProps {
 export function OrderPane(props: OrderPaneProps) {
   const { draft, priced, onChange } = props;
   const { saving, failure, save } = useSave(props);
-  const before = priced.lines.reduce((sum, line) => sum + line.unitPrice * line.quantity, 0);
   return (
     <div className={classes['root']}>
       <button type="button" className={classes['customer']} onClick={props.onChooseCustomer}>
@@ -38,54 +37,66 @@ export function OrderPane(props: OrderPaneProps) {
         </span>
         <span className={classes['change']}>Change</span>
       </button>
-      {priced.lines.length === 0 ? (
-        <p className={classes['none']}>Add products, and they are listed here.</p>
-      ) : (
-        <ul className={classes['lines']}>
-          {priced.lines.map((line) => (
-            <Line key={line.productId} line={line} onChange={onChange} />
-          ))}
-        </ul>
-      )}
-      <Textarea
-        label="Note for the office"
-        value={draft.note}
-        minRows={1}
-        maxRows={4}
-        onChange={(event) => {
-          const note = event.currentTarget.value;
-          onChange((current) => setNote(current, note));
-        }}
-      />
-      <dl className={classes['sums']} aria-live="polite">
-        {before !== priced.total && (
-          <>
-            <Sum name="Before discount" value={formatAmount(before)} />
-            <Sum name="Discount" value={formatAmount(priced.total - before)} />
-          </>
+      <div className={classes['middle']}>
+        {priced.lines.length === 0 ? (
+          <p className={classes['none']}>Add products, and they are listed here.</p>
+        ) : (
+          <ul>
+            {priced.lines.map((line) => (
+              <Line key={line.productId} line={line} onChange={onChange} />
+            ))}
+          </ul>
         )}
-        <Sum name="Total" value={formatAmount(priced.total)} strong />
-      </dl>
-      {failure !== undefined && (
-        <p className={classes['failure']} role="alert">
-          {failure}
-        </p>
-      )}
-      <div className={classes['actions']}>
+        <TextInput
+          placeholder="Note for the office"
+          aria-label="Note for the office"
+          leftSection={<Icon name="note" size={18} />}
+          value={draft.note}
+          onChange={(event) => {
+            const note = event.currentTarget.value;
+            onChange((current) => setNote(current, note));
+          }}
+        />
+        {priced.lines.length > 0 && (
+          <Button
+            variant="subtle"
+            size="sm"
+            className={classes['again'] ?? ''}
+            leftSection={<Icon name="trash" size={17} />}
+            onClick={props.onStartOver}
+          >
+            Start over
+          </Button>
+        )}
+      </div>
+      <div className={classes['foot']}>
+        <Sums priced={priced} />
+        {failure !== undefined && (
+          <p className={classes['failure']} role="alert">
+            {failure}
+          </p>
+        )}
         <Button size="lg" fullWidth disabled={priced.lines.length === 0} loading={saving} onClick={save}>
           Save order
         </Button>
         <Where />
-        <Button
-          variant="subtle"
-          size="sm"
-          leftSection={<Icon name="trash" size={17} />}
-          onClick={props.onStartOver}
-        >
-          Start over
-        </Button>
       </div>
     </div>
+  );
+}
+
+function Sums({ priced }: { readonly priced: PricedDraft }) {
+  const before = priced.lines.reduce((sum, line) => sum + line.unitPrice * line.quantity, 0);
+  return (
+    <dl className={classes['sums']} aria-live="polite">
+      {before !== priced.total && (
+        <>
+          <Sum name="Before discount" value={formatAmount(before)} />
+          <Sum name="Discount" value={formatAmount(priced.total - before)} />
+        </>
+      )}
+      <Sum name="Total" value={formatAmount(priced.total)} strong />
+    </dl>
   );
 }
 

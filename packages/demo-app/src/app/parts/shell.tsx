@@ -18,7 +18,7 @@ const places: readonly Place[] = [
     href: '/',
     name: 'Orders',
     icon: 'orders',
-    isCurrent: (path) => path === '/' || path.startsWith('/orders/'),
+    isCurrent: (path) => path === '/' || path === '/new' || path.startsWith('/orders/'),
   },
   {
     href: '/customers',
