@@ -1,6 +1,6 @@
 import type { DeviceId, MessageId, MessageProperties } from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
-import type { Queue, SendOptions } from '../api/queue.ts';
+import type { Queue } from '../api/queue.ts';
 import type { Delivery, Sent } from '../api/sent.ts';
 import type { Status } from '../api/status.ts';
 import { createDevice, type DeviceState } from '../core/device/device-state.ts';
@@ -15,7 +15,7 @@ import { encodeBody } from './encode-body.ts';
 import { Mint } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
 import { areBytesEqual, conflict, type SavedMessage, Saver } from './saver.ts';
-import { checkQueueName, checkSendOptions, packProperties } from './send-options.ts';
+import { checkQueueName, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -89,15 +89,28 @@ export class FieldpostClient implements Fieldpost {
       store,
       deliveries: this.#deliveries,
       assertOpen: () => this.#assertOpen(),
-      resend: (queue, priority, body, properties) =>
-        this.#save({ queue, priority }, body, properties, undefined),
+      resend: (lane, body, properties) =>
+        new Promise((resolve, reject) => this.#save(lane, body, properties, undefined, resolve, reject)),
       lettersChanged: () => this.#countLetters(),
     });
   }
 
   queue<Body = unknown>(name: string): Queue<Body> {
     const queue = checkQueueName(name);
-    return { name: queue, send: (body, options = {}) => this.#send(queue, body, options) };
+    const lanes: Lane[] = [];
+    return {
+      name: queue,
+      send: (body, options) => {
+        // One promise for each message and nothing around it: a burst makes thousands.
+        return new Promise((resolve, reject) => {
+          this.#assertOpen();
+          const { priority, suppliedId, properties } =
+            options === undefined ? PLAIN : readSendOptions(options);
+          const lane = (lanes[priority] ??= { queue, priority });
+          this.#save(lane, body, properties, suppliedId, resolve, reject);
+        });
+      },
+    };
   }
 
   close(): Promise<void> {
@@ -114,27 +127,27 @@ export class FieldpostClient implements Fieldpost {
     return { pending: waitingMessages, deadLetters };
   }
 
-  async #send(queue: string, body: unknown, options: SendOptions): Promise<Sent> {
-    this.#assertOpen();
-    const { priority, suppliedId } = checkSendOptions(options);
-    const { label, headers, correlationId, replyTo, contentType } = options;
-    const properties: MessageProperties = { label, headers, correlationId, replyTo, contentType };
-    return this.#save({ queue, priority }, body, properties, suppliedId);
-  }
-
-  async #save(
+  /** Throws what is wrong with the message; what is wrong with saving it goes to `reject`. */
+  #save(
     lane: Lane,
     body: unknown,
-    properties: MessageProperties,
+    properties: MessageProperties | undefined,
     suppliedId: MessageId | undefined,
-  ): Promise<Sent> {
-    const encoded =
-      body instanceof SavedBody
-        ? { content: body.bytes, contentType: properties.contentType }
-        : encodeBody(body, properties.contentType);
-    const packed = packProperties({ ...properties, contentType: encoded.contentType });
-    const saved = await this.#saver.save({ lane, properties: packed, body: encoded.content, suppliedId });
-    return new SentMessage(saved, this.#deliveries, this.outbox);
+    resolve: (sent: Sent) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { content, contentType } =
+      body instanceof SavedBody ? body : encodeBody(body, properties?.contentType);
+    this.#saver.save({
+      lane,
+      properties: packProperties(properties, contentType),
+      body: content,
+      suppliedId,
+      caller: {
+        saved: (message) => resolve(new SentMessage(message, this.#deliveries, this.outbox)),
+        failed: reject,
+      },
+    });
   }
 
   async #close(): Promise<void> {

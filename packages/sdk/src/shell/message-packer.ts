@@ -3,8 +3,8 @@ import { FieldpostError } from '../core/fieldpost-error.ts';
 import type { Draft } from '../core/save/plan-save.ts';
 import type { Lane } from '../ports/outbox-store.ts';
 
-/** When a segment is full: large enough to save and send thousands at once, small enough to load and cut. */
-const SEGMENT_BYTES = 256 * 1024;
+/** When a segment is full: large enough to be worth a transaction, small enough to travel whole in one push. */
+const SEGMENT_BYTES = 192 * 1024;
 const SEGMENT_MESSAGES = 1024;
 const FIRST_BYTES = 1024;
 /** Id, and the length of the properties. */

@@ -10,7 +10,7 @@ import type { Outbox, OutboxFilter, OutboxMessage, OutboxMessageState } from '..
 import type { Delivery, Sent } from '../api/sent.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { entryAt, messageIdOf } from '../core/outbox/entry-walk.ts';
-import type { DeadLetter, OutboxStore, StoredSegment } from '../ports/outbox-store.ts';
+import type { DeadLetter, Lane, OutboxStore, StoredSegment } from '../ports/outbox-store.ts';
 import type { Deliveries } from './deliveries.ts';
 import { checkMessageId } from './send-options.ts';
 
@@ -23,12 +23,7 @@ export interface OutboxViewOptions {
   /** Throws when the connection object is closed. */
   readonly assertOpen: () => void;
   /** Sends in the place of a message that was set aside. */
-  readonly resend: (
-    queue: string,
-    priority: number,
-    body: unknown,
-    properties: MessageProperties,
-  ) => Promise<Sent>;
+  readonly resend: (lane: Lane, body: unknown, properties: MessageProperties) => Promise<Sent>;
   /** The list of dead letters has changed. */
   readonly lettersChanged: () => void;
 }
@@ -93,18 +88,9 @@ export class OutboxView implements Outbox {
       );
     }
     const { contentType, ...kept } = old?.properties ?? {};
-    const isSameBody = body === undefined;
-    const properties: MessageProperties = {
-      ...kept,
-      ...(isSameBody && contentType !== undefined ? { contentType } : {}),
-      replaces: checked,
-    };
-    const sent = await this.#options.resend(
-      letter.stream.queue,
-      letter.stream.priority,
-      isSameBody ? new SavedBody(old?.body ?? new Uint8Array(0)) : body,
-      properties,
-    );
+    const { queue, priority } = letter.stream;
+    const resent = body === undefined && old !== undefined ? new SavedBody(old.body, contentType) : body;
+    const sent = await this.#options.resend({ queue, priority }, resent, { ...kept, replaces: checked });
     await this.discard(checked);
     return sent;
   }
@@ -193,12 +179,14 @@ export class OutboxView implements Outbox {
   }
 }
 
-/** A body in the bytes in which it was saved. */
+/** A body as it was saved. */
 export class SavedBody {
-  readonly bytes: Uint8Array;
+  readonly content: Uint8Array;
+  readonly contentType: string | undefined;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
+  constructor(content: Uint8Array, contentType: string | undefined) {
+    this.content = content;
+    this.contentType = contentType;
   }
 }
 

@@ -26,6 +26,13 @@ export interface MessageToSave {
   readonly properties: Uint8Array;
   readonly body: string | Uint8Array;
   readonly suppliedId: MessageId | undefined;
+  readonly caller: SaveCaller;
+}
+
+/** Who hears, once, of what became of a save. Callbacks, because a promise for each step of each message adds up. */
+export interface SaveCaller {
+  saved(message: SavedMessage): void;
+  failed(error: unknown): void;
 }
 
 export interface SaverListener {
@@ -70,17 +77,16 @@ export class Saver {
     this.#listener = options.listener;
   }
 
-  /** Resolves when the message is on disk. Throws at once, with nothing taken, when it cannot be packed. */
-  save(message: MessageToSave): Promise<SavedMessage> {
+  /** Calls back when the message is on disk. Throws at once, with nothing taken, when it cannot be packed. */
+  save(message: MessageToSave): void {
     let batch = this.#batches.at(-1);
     if (batch === undefined || batch.isSealed || batch.bytes >= BATCH_BYTES) {
       batch = new Batch();
       this.#batches.push(batch);
     }
-    const saving = batch.add(message, this.#mint, this.#clock);
+    batch.add(message, this.#mint, this.#clock);
     // In a microtask, so that all sends of this turn share the first save.
     this.#running ??= Promise.resolve().then(() => this.#run());
-    return saving;
   }
 
   /** From the next save on, numbers are drawn in another epoch. */
@@ -118,7 +124,7 @@ export class Saver {
       }
     } catch (error) {
       this.#listener.storageChanged(error);
-      for (const member of members) for (const waiter of member.waiters) waiter.reject(error);
+      for (const member of members) for (const { caller } of member.waiters) caller.failed(error);
     }
   }
 
@@ -165,12 +171,17 @@ export class Saver {
       keys,
       members.map(({ draft }) => draft.messages),
     );
-    for (const [index, { waiters }] of members.entries()) {
+    for (const [index, { waiters, draft }] of members.entries()) {
       const key = keys[index];
       if (key === undefined)
         throw new FieldpostError('storage-failed', 'the store named fewer segments than were saved');
-      for (let offset = 0; offset < waiters.length; offset++) {
-        waiters[offset]?.resolve({ stream: key.stream, number: key.first + offset, isRepeated: false });
+      for (const [offset, { id, caller }] of waiters.entries()) {
+        caller.saved({
+          id,
+          stream: key.stream,
+          number: key.first + Math.min(offset, draft.count - 1),
+          isRepeated: offset >= draft.count,
+        });
       }
     }
   }
@@ -180,17 +191,17 @@ export class Saver {
       if (suppliedId === undefined || !repeated.has(suppliedId)) continue;
       try {
         const found = await this.#listener.findRepeated(suppliedId, draft.messages, draft.lane);
-        for (const waiter of waiters) waiter.resolve({ ...found, isRepeated: true });
+        for (const { caller } of waiters) caller.saved(found);
       } catch (error) {
-        for (const waiter of waiters) waiter.reject(error);
+        for (const { caller } of waiters) caller.failed(error);
       }
     }
   }
 }
 
 interface Waiter {
-  resolve(saved: Omit<SavedMessage, 'id'>): void;
-  reject(error: unknown): void;
+  readonly id: MessageId;
+  readonly caller: SaveCaller;
 }
 
 interface Member {
@@ -199,39 +210,40 @@ interface Member {
   readonly waiters: readonly Waiter[];
 }
 
+interface OpenMember {
+  readonly packer: MessagePacker;
+  readonly waiters: Waiter[];
+}
+
 /** What one save will hold: packed lanes in the order in which they were begun. */
 class Batch {
   isSealed = false;
   bytes = 0;
-  readonly #packers: { readonly packer: MessagePacker; readonly waiters: Waiter[] }[] = [];
-  readonly #open = new Map<string, { readonly packer: MessagePacker; readonly waiters: Waiter[] }>();
-  readonly #supplied = new Map<
-    MessageId,
-    { readonly packer: MessagePacker; readonly saving: Promise<SavedMessage> }
-  >();
+  readonly #members: OpenMember[] = [];
+  readonly #open = new Map<string, OpenMember>();
+  readonly #supplied = new Map<MessageId, OpenMember>();
   readonly #id = new Uint8Array(16);
 
-  add(message: MessageToSave, mint: Mint, clock: Clock): Promise<SavedMessage> {
-    const { suppliedId } = message;
+  add(message: MessageToSave, mint: Mint, clock: Clock): void {
+    const { lane, suppliedId, caller } = message;
     if (suppliedId !== undefined) return this.#addSupplied(message, suppliedId, clock);
-    const { lane } = message;
-    const text = laneText(lane);
-    let open = this.#open.get(text);
-    if (open === undefined || open.packer.isFull) {
-      open = { packer: new MessagePacker(lane, clock.wallMs(), undefined), waiters: [] };
-      const id = mint.messageId(this.#id);
-      this.#pack(open.packer, message);
-      this.#open.set(text, open);
-      this.#packers.push(open);
-      return wait(open.waiters, id);
-    }
     const id = mint.messageId(this.#id);
-    this.#pack(open.packer, message);
-    return wait(open.waiters, id);
+    const text = laneText(lane);
+    const open = this.#open.get(text);
+    if (open !== undefined && !open.packer.isFull) {
+      this.#pack(open.packer, message);
+      open.waiters.push({ id, caller });
+      return;
+    }
+    const packer = new MessagePacker(lane, clock.wallMs(), undefined);
+    this.#pack(packer, message);
+    const opened: OpenMember = { packer, waiters: [{ id, caller }] };
+    this.#open.set(text, opened);
+    this.#members.push(opened);
   }
 
   toMembers(): Member[] {
-    return this.#packers.map(({ packer, waiters }) => ({
+    return this.#members.map(({ packer, waiters }) => ({
       draft: packer.toDraft(),
       suppliedId: packer.suppliedId,
       waiters,
@@ -239,22 +251,22 @@ class Batch {
   }
 
   /** A segment of its own, so that the others are saved when this one turns out to be known. */
-  #addSupplied(message: MessageToSave, id: MessageId, clock: Clock): Promise<SavedMessage> {
-    const packer = new MessagePacker(message.lane, clock.wallMs(), id);
+  #addSupplied(message: MessageToSave, id: MessageId, clock: Clock): void {
+    const { lane, caller } = message;
+    const packer = new MessagePacker(lane, clock.wallMs(), id);
     this.#id.set(bytesFromUuid(id));
     this.#pack(packer, message);
     const known = this.#supplied.get(id);
     if (known !== undefined) {
-      if (isSame(known.packer, packer)) return known.saving.then((saved) => ({ ...saved, isRepeated: true }));
-      return Promise.reject(conflict(id));
+      if (!isSame(known.packer, packer)) throw conflict(id);
+      known.waiters.push({ id, caller });
+      return;
     }
-    const opened = { packer, waiters: [] };
-    this.#packers.push(opened);
+    const opened: OpenMember = { packer, waiters: [{ id, caller }] };
+    this.#members.push(opened);
+    this.#supplied.set(id, opened);
     // What follows in this lane comes behind it.
-    this.#open.delete(laneText(message.lane));
-    const saving = wait(opened.waiters, id);
-    this.#supplied.set(id, { packer, saving });
-    return saving;
+    this.#open.delete(laneText(lane));
   }
 
   #pack(packer: MessagePacker, { properties, body }: MessageToSave): void {
@@ -278,10 +290,4 @@ function isSame(one: MessagePacker, other: MessagePacker): boolean {
 
 export function areBytesEqual(one: Uint8Array, other: Uint8Array): boolean {
   return one.length === other.length && one.every((byte, index) => byte === other[index]);
-}
-
-function wait(waiters: Waiter[], id: MessageId): Promise<SavedMessage> {
-  return new Promise((resolve, reject) => {
-    waiters.push({ resolve: (saved) => resolve({ ...saved, id }), reject });
-  });
 }

@@ -30,26 +30,50 @@ export function checkQueueName(name: unknown): string {
   );
 }
 
-/** @throws FieldpostError `invalid-argument` for an option that does not exist: it would be lost without a word */
-export function checkSendOptions(options: SendOptions): {
+/** What the options of a send come to. */
+export interface ReadSendOptions {
   readonly priority: number;
   readonly suppliedId: MessageId | undefined;
-} {
+  readonly properties: MessageProperties | undefined;
+}
+
+/** A send without options. */
+export const PLAIN: ReadSendOptions = {
+  priority: LIMITS.priorityDefault,
+  suppliedId: undefined,
+  properties: undefined,
+};
+
+/** @throws FieldpostError `invalid-argument`, also for an option that does not exist: it would be lost without a word */
+export function readSendOptions(options: SendOptions): ReadSendOptions {
   for (const name of Object.keys(options)) {
-    if (!KNOWN.has(name))
+    if (!KNOWN.has(name)) {
       throw new FieldpostError(
         'invalid-argument',
         `send option ${show(name)}: known are ${[...KNOWN].join(', ')}`,
       );
+    }
   }
-  const { priority = LIMITS.priorityDefault, id } = options;
+  const {
+    priority = LIMITS.priorityDefault,
+    id,
+    label,
+    headers,
+    correlationId,
+    replyTo,
+    contentType,
+  } = options;
   if (!Number.isInteger(priority) || priority < 0 || priority > LIMITS.priorityMax) {
     throw new FieldpostError(
       'invalid-argument',
       `priority ${show(priority)}: a whole number from 0 to ${LIMITS.priorityMax}`,
     );
   }
-  return { priority, suppliedId: id === undefined ? undefined : checkMessageId(id) };
+  return {
+    priority,
+    suppliedId: id === undefined ? undefined : checkMessageId(id),
+    properties: { label, headers, correlationId, replyTo, contentType },
+  };
 }
 
 /** @throws FieldpostError `invalid-argument` */
@@ -63,10 +87,13 @@ export function checkMessageId(id: unknown): MessageId {
 }
 
 /** The properties as they travel. @throws FieldpostError `invalid-argument` */
-export function packProperties(properties: MessageProperties): Uint8Array {
-  if (Object.values(properties).every((value) => value === undefined)) return NO_PROPERTIES;
+export function packProperties(
+  properties: MessageProperties | undefined,
+  contentType: string | undefined,
+): Uint8Array {
+  if (properties === undefined && contentType === undefined) return NO_PROPERTIES;
   try {
-    return encodeProperties(properties);
+    return encodeProperties({ ...properties, contentType });
   } catch (error) {
     if (error instanceof ProtocolError)
       throw new FieldpostError('invalid-argument', error.message, { cause: error });

@@ -1,6 +1,6 @@
 import { ENTRY_HEADER_BYTES, LIMITS, type Run } from '@fieldpost/protocol';
 import type { Moment } from '../moment.ts';
-import { entryAt, messageIdOf, sliceEntries } from './entry-walk.ts';
+import { entryEnd, entryStart, messageIdOf, sliceEntries } from './entry-walk.ts';
 import { ZERO_ID } from './hear-answers.ts';
 import type { Draining, InFlight, LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-state.ts';
 
@@ -168,6 +168,8 @@ function takeEntries(
       parts.push(rest);
       return { count: left, bytes: rest.length };
     }
+    // It goes whole with the next push, rather than in two pieces.
+    if (!isFirst) return { count: 0, bytes: 0 };
   }
   return takeOneByOne(
     segment,
@@ -198,27 +200,26 @@ function takeOneByOne(
   skips: NonNullable<Run['skips']>,
 ): { readonly count: number; readonly bytes: number } {
   const { content, stream } = segment;
+  const packed = content instanceof Uint8Array ? content : undefined;
+  let offset = packed === undefined ? 0 : entryStart(packed, from - segment.key.first);
   let count = 0;
   let bytes = 0;
   for (let number = from; number <= segment.last && count < room.countMax; number++) {
-    const index = number - segment.key.first;
-    const entry = content instanceof Uint8Array ? entryAt(content, index) : undefined;
-    const size = ENTRY_HEADER_BYTES + (entry?.length ?? 0);
+    const end = packed === undefined ? offset : (entryEnd(packed, offset) ?? packed.length);
     const isFirst = room.isFirst && count === 0;
-    const code =
-      entry === undefined ? 'unreadable' : refusalOf(stream, number, isFirst && size > room.frameRoom);
-    const cost = code === undefined ? size : ENTRY_HEADER_BYTES;
+    const exceedsFrame = isFirst && end - offset > room.frameRoom;
+    const code = packed === undefined ? 'unreadable' : refusalOf(stream, number, exceedsFrame);
+    const cost = code === undefined ? end - offset : ENTRY_HEADER_BYTES;
     if (bytes + cost > Math.min(isFirst ? room.firstRoom : room.softRoom, room.frameRoom)) break;
-    if (code === undefined && content instanceof Uint8Array) {
-      parts.push(sliceEntries(content, index, 1));
+    if (packed !== undefined && code === undefined) {
+      parts.push(packed.subarray(offset, end));
     } else {
       parts.push(NO_ENTRY);
-      skips.push({
-        index: room.indexBase + count,
-        id: entry === undefined ? ZERO_ID : messageIdOf(entry),
-        code: code ?? 'unreadable',
-      });
+      const id =
+        packed === undefined ? ZERO_ID : messageIdOf(packed.subarray(offset + ENTRY_HEADER_BYTES, end));
+      skips.push({ index: room.indexBase + count, id, code: code ?? 'unreadable' });
     }
+    offset = end;
     count++;
     bytes += cost;
   }

@@ -20,14 +20,14 @@ export function countEntries(packed: Uint8Array): number | undefined {
 
 /** The bytes of `count` entries from index `from`, headers included, as a view. */
 export function sliceEntries(packed: Uint8Array, from: number, count: number): Uint8Array {
-  const start = entryStart(packed, from, 0);
+  const start = entryStart(packed, from);
   const end = entryStart(packed, count, start);
   return packed.subarray(start, end);
 }
 
 /** The message at an index, without its header, as a view. */
 export function entryAt(packed: Uint8Array, index: number): Uint8Array {
-  const start = entryStart(packed, index, 0);
+  const start = entryStart(packed, index);
   return packed.subarray(start + ENTRY_HEADER_BYTES, entryEnd(packed, start) ?? packed.length);
 }
 
@@ -36,13 +36,15 @@ export function messageIdOf(message: Uint8Array): MessageId {
   return uuidFromBytes(message.subarray(0, 16)) as MessageId;
 }
 
-function entryStart(packed: Uint8Array, index: number, from: number): number {
+/** Where the entry at an index begins, counted from the one that begins at `from`. */
+export function entryStart(packed: Uint8Array, index: number, from = 0): number {
   let offset = from;
   for (let passed = 0; passed < index; passed++) offset = entryEnd(packed, offset) ?? packed.length;
   return offset;
 }
 
-function entryEnd(packed: Uint8Array, offset: number): number | undefined {
+/** Where the entry that begins at an offset ends; undefined when it is cut off. */
+export function entryEnd(packed: Uint8Array, offset: number): number | undefined {
   if (offset + ENTRY_HEADER_BYTES > packed.length) return undefined;
   const length =
     (packed[offset] ?? 0) * 2 ** 24 +
