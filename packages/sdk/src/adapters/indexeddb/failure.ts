@@ -5,6 +5,17 @@ export class CommitError extends Error {
   override readonly name = 'CommitError';
 }
 
+/** The error of a transaction that was to be committed, and was aborted. */
+export function commitError(transaction: { readonly error: DOMException | null }): CommitError {
+  const cause = abortReason(transaction);
+  return new CommitError(`the commit failed: ${cause.name}`, { cause });
+}
+
+/** Why the browser aborted a transaction. A handle that dies takes its transactions along without a reason. */
+export function abortReason({ error }: { readonly error: DOMException | null }): DOMException {
+  return error ?? new DOMException('aborted without a reason', 'AbortError');
+}
+
 /** What the caller's own `decide` threw: none of the database's business, so it goes back as it is. */
 export class DecideError extends Error {
   override readonly name = 'DecideError';

@@ -1,63 +1,61 @@
-import {
-  bytesFromHex,
-  bytesFromUuid,
-  type EpochId,
-  hexFromBytes,
-  isQueueName,
-  LIMITS,
-  uuidFromBytes,
-} from '@fieldpost/protocol';
+import { type EpochId, isQueueName, isUuid, LIMITS } from '@fieldpost/protocol';
 import type { SegmentKey } from '../../ports/outbox-store.ts';
 
 /**
  * The key under which a segment is stored tells all that is known of it but its messages, so that counting, trimming and
  * an epoch's tail need no values, and a segment whose value cannot be read can still be skipped:
  *
- *     position (8 bytes, big-endian) ‖ epoch (16) ‖ write (16) ‖ priority (1) ‖ first (8) ‖ count (4) ‖ bytes (4) ‖
- *     savedAt (8, a float64) ‖ queue (the rest, ASCII)
+ *     position (8 bytes, big-endian) ‖ first (8) ‖ count (4) ‖ bytes (4) ‖ savedAt (8, a float64) ‖ priority (1) ‖
+ *     epoch (32, hexadecimal) ‖ write (36, a UUID) ‖ queue (the rest)
  *
  * Binary, because it is compared byte by byte (so by position), and because an array key of the same parts made an awaited
- * put 5 % slower.
+ * put 5 % slower. The ids stay text, as one call of the browser's encoder is faster than reading digits here.
  */
-const HEAD_BYTES = 65;
+const HEAD_BYTES = 33;
+const EPOCH_CHARACTERS = 32;
+const UUID_CHARACTERS = 36;
+const TEXT_BYTES_MIN = EPOCH_CHARACTERS + UUID_CHARACTERS + 1;
+const TEXT_BYTES_MAX = TEXT_BYTES_MIN - 1 + LIMITS.queueNameCharacters;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** A segment's key with the id of the write that saved it. */
 export interface WrittenKey extends SegmentKey {
   readonly write: string;
 }
 
-export function encodeSegmentKey(key: WrittenKey): Uint8Array<ArrayBuffer> {
-  const { epoch, queue, priority } = key.stream;
-  const bytes = new Uint8Array(HEAD_BYTES + queue.length);
+export function encodeSegmentKey(key: SegmentKey, write: string): Uint8Array<ArrayBuffer> {
+  const text = key.stream.epoch + write + key.stream.queue;
+  const bytes = new Uint8Array(HEAD_BYTES + text.length);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(key.position));
-  bytes.set(bytesFromHex(epoch), 8);
-  bytes.set(bytesFromUuid(key.write), 24);
-  bytes[40] = priority;
-  view.setBigUint64(41, BigInt(key.first));
-  view.setUint32(49, key.count);
-  view.setUint32(53, key.bytes);
-  view.setFloat64(57, key.savedAt);
-  for (let index = 0; index < queue.length; index++) bytes[HEAD_BYTES + index] = queue.charCodeAt(index);
+  view.setBigUint64(8, BigInt(key.first));
+  view.setUint32(16, key.count);
+  view.setUint32(20, key.bytes);
+  view.setFloat64(24, key.savedAt);
+  view.setUint8(32, key.stream.priority);
+  encoder.encodeInto(text, bytes.subarray(HEAD_BYTES));
   return bytes;
 }
 
 /** Reads a key as the database gives it; undefined when it is not one of ours. */
 export function parseSegmentKey(stored: unknown): WrittenKey | undefined {
-  if (!(stored instanceof ArrayBuffer) || stored.byteLength <= HEAD_BYTES) return undefined;
-  const bytes = new Uint8Array(stored);
+  if (!(stored instanceof ArrayBuffer)) return undefined;
+  const textBytes = stored.byteLength - HEAD_BYTES;
+  if (textBytes < TEXT_BYTES_MIN || textBytes > TEXT_BYTES_MAX) return undefined;
   const view = new DataView(stored);
-  const queue = String.fromCharCode(
-    ...bytes.subarray(HEAD_BYTES, HEAD_BYTES + LIMITS.queueNameCharacters + 1),
-  );
+  const text = decoder.decode(new Uint8Array(stored, HEAD_BYTES));
+  const epoch = text.slice(0, EPOCH_CHARACTERS);
+  const queue = text.slice(EPOCH_CHARACTERS + UUID_CHARACTERS);
   const key: WrittenKey = {
     position: Number(view.getBigUint64(0)),
-    stream: { epoch: hexFromBytes(bytes.subarray(8, 24)) as EpochId, queue, priority: bytes[40] ?? 0 },
-    write: uuidFromBytes(bytes.subarray(24, 40)),
-    first: Number(view.getBigUint64(41)),
-    count: view.getUint32(49),
-    bytes: view.getUint32(53),
-    savedAt: view.getFloat64(57),
+    stream: { epoch: epoch as EpochId, queue, priority: view.getUint8(32) },
+    write: text.slice(EPOCH_CHARACTERS, EPOCH_CHARACTERS + UUID_CHARACTERS),
+    first: Number(view.getBigUint64(8)),
+    count: view.getUint32(16),
+    bytes: view.getUint32(20),
+    savedAt: view.getFloat64(24),
   };
   const plausible =
     isNumber(key.position) &&
@@ -66,6 +64,8 @@ export function parseSegmentKey(stored: unknown): WrittenKey | undefined {
     isNumber(key.first + key.count) &&
     key.stream.priority <= LIMITS.priorityMax &&
     Number.isFinite(key.savedAt) &&
+    /^[0-9a-f]{32}$/.test(epoch) &&
+    isUuid(key.write) &&
     isQueueName(queue);
   return plausible ? key : undefined;
 }

@@ -1,4 +1,4 @@
-import { CommitError } from './failure.ts';
+import { commitError } from './failure.ts';
 import type { Db, StoreName, Transaction } from './schema.ts';
 
 /** `strict` survives power loss; `relaxed` is for what may be forgotten without harm. */
@@ -54,10 +54,7 @@ export async function writeIn<Result>(
   }
   const committed = await ended;
   if (isAborted(result)) return result.abort;
-  if (!committed) {
-    const cause = transaction.error ?? new DOMException('aborted without a reason', 'AbortError');
-    throw new CommitError(`the commit failed: ${cause.name}`, { cause });
-  }
+  if (!committed) throw commitError(transaction);
   return result;
 }
 
