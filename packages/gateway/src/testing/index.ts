@@ -3,3 +3,4 @@ export { MemoryStore, type MemoryStoreOptions, openMemoryStore } from '../adapte
 export { createFailpoints, FAILPOINT_VARIABLE, FAILPOINTS } from './failpoints.ts';
 export { openSqliteStore, type SqliteStoreOptions } from '../adapters/sqlite/sqlite-store.ts';
 export type { GatewayStore } from '../ports/gateway-store.ts';
+export { type CallFault, createFaultyStore, type FaultyStore } from './faulty-store.ts';

@@ -1,3 +1,4 @@
+import { invariant } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 
 /** What a symbol names; a source is a device with an epoch it sent in. */
@@ -7,7 +8,7 @@ export type SymbolKind = 'epoch' | 'device' | 'queue' | 'source';
 export class Symbols {
   readonly #find: Database.Statement<[string, string], { number: number }>;
   readonly #add: Database.Statement<[string, string]>;
-  readonly #name: Database.Statement<[number], { name: string }>;
+  readonly #name: Database.Statement<[number], { kind: SymbolKind; name: string }>;
   readonly #numbers = new Map<string, number>();
   readonly #names = new Map<number, string>();
   #version = 0;
@@ -15,7 +16,7 @@ export class Symbols {
   constructor(database: Database.Database) {
     this.#find = database.prepare('SELECT number FROM symbols WHERE kind = ? AND name = ?');
     this.#add = database.prepare('INSERT INTO symbols (kind, name) VALUES (?, ?)');
-    this.#name = database.prepare('SELECT name FROM symbols WHERE number = ?');
+    this.#name = database.prepare('SELECT kind, name FROM symbols WHERE number = ?');
   }
 
   /** Changes when numbers given so far may be wrong: see {@link forget}. */
@@ -45,9 +46,10 @@ export class Symbols {
   name(number: number): string {
     const known = this.#names.get(number);
     if (known !== undefined) return known;
-    const name = this.#name.get(number)?.name ?? '';
-    this.#names.set(number, name);
-    return name;
+    const row = this.#name.get(number);
+    invariant(row !== undefined, `no symbol has number ${number}`);
+    this.#remember(row.kind, row.name, number);
+    return row.name;
   }
 
   /** To be called when writes were taken back: numbers given in them are free again. */

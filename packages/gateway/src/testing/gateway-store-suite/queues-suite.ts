@@ -235,8 +235,10 @@ export function queuesSuite(store: () => GatewayStore): void {
       ...['visits', 'orders', 'alpha'].map((name) => ({ type: 'put-queue' as const, row: queueRow(name) })),
     );
     await append(store(), newMessages(1, 5, { properties: new Uint8Array(3), body: new Uint8Array(100) }));
+    expect(await store().getQueue('orders', NOW)).toMatchObject({ ready: 5, leased: 0, delayed: 0 });
     const [one, two] = await receive(store(), { max: 2 });
     if (one === undefined || two === undefined) throw new Error('two leases expected');
+    expect(await store().getQueue('orders', NOW)).toMatchObject({ ready: 3, leased: 2, delayed: 0 });
     await settle(NOW, { type: 'nack', receipt: two.receipt, delayMs: LEASE_MS * 2 });
     const queues = await store().listQueues(NOW);
     expect(queues.map((queue) => queue.name)).toEqual(['alpha', 'orders', 'visits']);

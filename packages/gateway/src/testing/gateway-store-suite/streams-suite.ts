@@ -70,6 +70,8 @@ export function streamsSuite(store: () => GatewayStore): void {
       queues: ['orders', 'other'],
     });
     expect(snapshot.device).toEqual(device);
+    await write(store(), { type: 'put-queue', row: { ...queueRow(), maxBodyBytes: 18 } });
+    expect((await load({ queues: ['orders'] })).queues.get('orders')?.maxBodyBytes).toBe(18);
     expect(snapshot.epochs).toEqual(new Map([[epochId(1), { epoch: epochId(1), subject: 'rep-2' }]]));
     expect(snapshot.queues).toEqual(new Map([['orders', { ...queueRow(), maxBodyBytes: 17 }]]));
   });

@@ -56,8 +56,14 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
       streams: new Map(),
       sends: new Map(),
     });
-    await write(store(), ...pushChanges(streamKey(1), 0, 3));
-    expect(await numbersIn(store())).toEqual([1001, 1002, 1003]);
+    // Another epoch comes first now, and neither is taken for the other.
+    await write(store(), ...pushChanges(streamKey(2), 0, 1), ...pushChanges(streamKey(1), 0, 2));
+    const { messages } = await store().peek({ queue: 'orders', limit: 9, bodies: false, now: NOW });
+    expect(messages.map(({ origin }) => origin)).toEqual([
+      { device: deviceId(1), epoch: epochId(2), number: 1 },
+      { device: deviceId(1), epoch: epochId(1), number: 1 },
+      { device: deviceId(1), epoch: epochId(1), number: 2 },
+    ]);
   });
 
   test('a deleted queue is back when a later change of the same transaction fails', async () => {
