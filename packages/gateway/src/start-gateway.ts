@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@fieldpost/protocol';
+import { openAdminSocket } from './adapters/admin-socket.ts';
 import { createCryptoDigest } from './adapters/crypto-digest.ts';
 import { createCryptoEntropy } from './adapters/crypto-entropy.ts';
 import { developmentSecret } from './adapters/development-secret.ts';
@@ -73,10 +74,13 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
       throw error;
     },
   );
+  const admin = await openAdminSocket(config.dataDir, { backup: (file) => store.backup(file) }, logger);
   logger.info({ url: server.url, version: GATEWAY_VERSION, mode: config.tokens.type }, 'listening');
   const finish = async (): Promise<boolean> => {
     server.refuse();
+    await admin.close();
     await gateway.stop();
+    await server.answered();
     await server.close();
     await store.close();
     return true;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SECRET_BYTES = 32;
@@ -17,6 +17,7 @@ export function developmentSecret(dataDir: string): Uint8Array {
     // The first start: there is none yet.
   }
   const secret = randomBytes(SECRET_BYTES);
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   writeFileSync(file, secret.toString('hex'), { mode: 0o600 });
   return secret;
 }

@@ -59,9 +59,17 @@ async function verifier(keys: TokenKeys): Promise<Verify> {
 }
 
 async function loadKeySet(location: string): Promise<JWTVerifyGetKey> {
+  // A remote set is fetched when the first token comes, and again when a key is not in it.
   if (/^https?:\/\//.test(location)) return createRemoteJWKSet(new URL(location));
-  const parsed = keySetSchema.parse(JSON.parse(await readFile(location, 'utf8')));
-  return createLocalJWKSet(parsed);
+  try {
+    return createLocalJWKSet(keySetSchema.parse(JSON.parse(await readFile(location, 'utf8'))));
+  } catch (cause) {
+    throw new CodedError(
+      'invalid-configuration',
+      `tokenJwks: ${location} holds no JSON Web Key Set that can be read`,
+      { cause },
+    );
+  }
 }
 
 const REQUIRED = ['exp', 'sub'];

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CodedError, CODES, type Code } from '@fieldpost/protocol';
 import { getRequestListener, RequestError } from '@hono/node-server';
@@ -21,6 +21,8 @@ export interface NodeServer {
   readonly port: number;
   /** Takes no new connection from now on, and closes those that ask nothing. */
   refuse(): void;
+  /** Resolves when every request that came in has its answer. */
+  answered(): Promise<void>;
   /** Ends every connection, answered or not. */
   close(): Promise<void>;
 }
@@ -41,6 +43,8 @@ export async function startNodeServer(
   ports: NodeServerPorts,
 ): Promise<NodeServer> {
   const listener = getRequestListener(ports.fetch, { overrideGlobalObjects: false, errorHandler });
+  const underWay = new Set<ServerResponse>();
+  let markIdle: () => void = () => undefined;
   const server = createServer(
     {
       requestTimeout: REQUEST_TIMEOUT_MS,
@@ -50,6 +54,11 @@ export async function startNodeServer(
       connectionsCheckingInterval: 5_000,
     },
     (request, response) => {
+      underWay.add(response);
+      response.on('close', () => {
+        underWay.delete(response);
+        if (underWay.size === 0) markIdle();
+      });
       listener(request, response).catch((error: unknown) => {
         ports.logger.error({ error }, 'a request could not be answered');
         response.destroy();
@@ -68,6 +77,9 @@ export async function startNodeServer(
       frames.refuse();
       server.close();
       server.closeIdleConnections();
+    },
+    answered() {
+      return underWay.size === 0 ? Promise.resolve() : new Promise((resolve) => (markIdle = resolve));
     },
     async close() {
       await frames.close();

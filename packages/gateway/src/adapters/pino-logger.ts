@@ -7,10 +7,7 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** JSON lines by pino, written at once so that nothing is missing after a crash. */
-export function createPinoLogger(
-  level: LogLevel,
-  destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
-): Logger {
+export function createPinoLogger(level: LogLevel, destination: DestinationStream = standardOutput()): Logger {
   const logger = pino(
     {
       level,
@@ -29,6 +26,13 @@ export function createPinoLogger(
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
   };
+}
+
+function standardOutput(): DestinationStream {
+  const destination = pino.destination({ fd: 1, sync: true });
+  // Whoever read the log has gone: no reason for messages to stop.
+  destination.on('error', () => undefined);
+  return destination;
 }
 
 const REDACTED = ['token', 'body', 'bodyBase64', 'authorization', 'receipt', 'secret'].flatMap((name) => [

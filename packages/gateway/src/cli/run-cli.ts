@@ -1,10 +1,12 @@
 import { CodedError } from '@fieldpost/protocol';
 import { Command, CommanderError, Option } from 'commander';
 import { type ConfigSources, loadConfig, type GatewayConfig } from '../config/load-config.ts';
-import { SETTINGS } from '../config/settings.ts';
+import { type SettingKey, SETTINGS } from '../config/settings.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import { GATEWAY_VERSION } from '../version.ts';
+import { backup } from './backup.ts';
 import { serve } from './serve.ts';
+import { token, type TokenArguments } from './token.ts';
 
 export interface CliOptions {
   /** Given by tests only. */
@@ -17,6 +19,8 @@ export interface CliOptions {
  * @param argv as in `process.argv`
  */
 export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<number> {
+  // What this writes holds people's messages and keys: for this account only.
+  process.umask(0o077);
   let exitCode = 0;
   const program = createProgram((code) => (exitCode = code), options);
   try {
@@ -35,6 +39,7 @@ function createProgram(setExitCode: (code: number) => void, options: CliOptions)
       'Takes messages of devices that are often offline, keeps them in queues, hands them to consumers.',
     )
     .version(GATEWAY_VERSION)
+    .addHelpText('after', '\nSettings: fieldpost-gateway serve --help')
     .showHelpAfterError('(fieldpost-gateway --help says more)')
     .enablePositionalOptions()
     .exitOverride();
@@ -45,29 +50,64 @@ function createProgram(setExitCode: (code: number) => void, options: CliOptions)
       setExitCode(await serve(configOf(given), options));
     });
   addSettings(serveCommand);
+  addBackupCommand(program);
+  addTokenCommand(program);
   return program;
 }
 
+function addBackupCommand(program: Command): void {
+  const command = program
+    .command('backup')
+    .description('write a consistent copy of the store to FILE, also while the gateway runs')
+    .argument('<file>', 'a file that is not there yet')
+    .action(async (file: string, given: Readonly<Record<string, string>>) => {
+      await backup(configOf(given), file);
+      process.stderr.write(`backed up to ${file}\n`);
+    });
+  addSettings(command, ['dataDir']);
+}
+
+function addTokenCommand(program: Command): void {
+  const list = (text: string): string[] => text.split(',');
+  const command = program
+    .command('token')
+    .description("print a token made with the gateway's secret")
+    .requiredOption('--sub <subject>', 'whom it speaks for')
+    .option(
+      '--send <patterns>',
+      'queues to send to: names, or prefixes with one * behind, with commas between',
+      list,
+      [],
+    )
+    .option('--receive <patterns>', 'queues to receive from', list, [])
+    .option('--manage <patterns>', 'queues to make, change and delete', list, [])
+    .option('--expires <time>', 'how long it is good for, such as 30m, 12h or 7d', '12h')
+    .action(async (given: TokenArguments & Readonly<Record<string, unknown>>) => {
+      process.stdout.write(`${await token(configOf(given), given, Date.now())}\n`);
+    });
+  addSettings(command, ['dataDir']);
+}
+
 /** Every setting that has a flag. Values come as texts; their check is the configuration's. */
-function addSettings(command: Command): void {
+function addSettings(command: Command, keys?: readonly SettingKey[]): void {
   command.addOption(
     new Option('--config <file>', 'read settings from this file instead of fieldpost.config.json'),
   );
-  for (const { flag, variable, description, defaultText } of SETTINGS) {
-    if (flag === undefined) continue;
+  for (const { key, flag, variable, description, defaultText } of SETTINGS) {
+    if (flag === undefined || keys?.includes(key) === false) continue;
     command.addOption(new Option(flag, `${description} (environment: ${variable}; default: ${defaultText})`));
   }
 }
 
-function configOf(given: Readonly<Record<string, string>>): GatewayConfig {
-  const { config: file, ...flags } = given;
-  const sources: ConfigSources = {
-    flags,
-    environment: process.env,
-    folder: process.cwd(),
-    ...(file === undefined ? {} : { file }),
-  };
-  return loadConfig(sources);
+function configOf(given: Readonly<Record<string, unknown>>): GatewayConfig {
+  const flags: Partial<Record<SettingKey, string>> = {};
+  for (const { key } of SETTINGS) {
+    const value = given[key];
+    if (typeof value === 'string') flags[key] = value;
+  }
+  const { config: file } = given;
+  const sources: ConfigSources = { flags, environment: process.env, folder: process.cwd() };
+  return loadConfig(typeof file === 'string' ? { ...sources, file } : sources);
 }
 
 function describe(error: unknown): string {
