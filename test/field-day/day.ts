@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createRng, type Rng } from '@fieldpost/protocol';
@@ -12,7 +12,7 @@ import { LedgerReader } from './consumer/ledger-reader.ts';
 import { FaultLog } from './faults.ts';
 import { readGatewayTotals } from './gateway-totals.ts';
 import { dealOrders, type OrderBook } from './order-book.ts';
-import { drawPlan, type Plan, type ServerFault } from './plan.ts';
+import { drawPlan, type Plan, type ServerFault, type TabletFault } from './plan.ts';
 import { sabotageOrders } from './sabotage.ts';
 import { readSuperstore } from './superstore.ts';
 import { bundleTabletPage } from './tablet/bundle-page.ts';
@@ -59,6 +59,7 @@ export class FieldDay {
   #consumer: ConsumerProcess | undefined;
   #phase: DayProgress['phase'] = 'starting';
   #isOver = false;
+  readonly #startedAt = performance.now();
 
   /** @param folder for all data of the day */
   constructor(given: FieldDayArguments, folder: string) {
@@ -87,15 +88,15 @@ export class FieldDay {
 
   async run(): Promise<DayResult> {
     const gateway = await this.#start();
-    this.#phase = 'the day';
+    this.#enter('the day');
     await Promise.all([
       ...this.#tablets.map((tablet, index) => this.#liveThrough(tablet, index)),
       this.#killGateway(gateway),
       this.#killConsumer(),
     ]);
-    this.#phase = 'draining';
+    this.#enter('draining');
     const undrained = await this.#drain(gateway);
-    this.#phase = 'checking';
+    this.#enter('checking');
     const bytes = this.#tablets.reduce(
       (sum, { proxy }) => sum + proxy.counters.bytesUp + proxy.counters.bytesDown,
       0,
@@ -190,18 +191,33 @@ export class FieldDay {
   async #liveThrough(tablet: Tablet, index: number): Promise<void> {
     for (const fault of this.#plan.tablets[index] ?? []) {
       await tablet.reach(fault.at);
-      await suffer(tablet, fault);
-      this.#faults.fired(fault.kind);
+      await this.#happen(tablet, fault);
     }
     await tablet.reach(tablet.total);
+  }
+
+  /** A fault that meets nothing is a finding, and no reason to break off. */
+  async #happen(tablet: Tablet, fault: TabletFault): Promise<void> {
+    this.#note(`${tablet.name}: ${fault.kind} begins at order ${tablet.position}`);
+    try {
+      await suffer(tablet, fault);
+      this.#faults.fired(fault.kind);
+      this.#note(`${tablet.name}: ${fault.kind} is over at order ${tablet.position}`);
+    } catch (error) {
+      this.#surprises.push(`${fault.kind}: ${String(error)}; ${tablet.describe()}`);
+      this.#note(`${tablet.name}: ${fault.kind} did not happen`);
+      tablet.proxy.setMode({ kind: 'pass' });
+    }
   }
 
   async #killGateway(gateway: GatewayProcess): Promise<void> {
     for (const { kind, at, downMs } of this.#serverFaults('gateway-kill')) {
       await this.#progressOf(() => this.#saved() >= at);
+      this.#note('the gateway is killed');
       await gateway.kill9();
       await pause(downMs);
       await this.#startGateway(gateway);
+      this.#note('the gateway is back');
       this.#faults.fired(kind);
     }
   }
@@ -211,6 +227,7 @@ export class FieldDay {
     for (const { kind, at, downMs } of this.#serverFaults('consumer-kill')) {
       this.#consumer?.start(Math.max(1, at - this.#ledger.booked()));
       await this.#consumer?.died();
+      this.#note('the consumer is dead');
       this.#faults.fired(kind);
       await pause(downMs);
     }
@@ -238,15 +255,13 @@ export class FieldDay {
       });
       await until(() => at.isEmpty(), { withinMs, what: 'the queue is empty' });
     } catch (error) {
-      const states = this.#tablets.map(
-        ({ name, position, state }) => `${name} at ${position}: ${JSON.stringify(state)}`,
-      );
+      const states = this.#tablets.map((tablet) => tablet.describe());
       const counts = JSON.stringify(await at.counts());
       return [`not drained: ${String(error)}; queue ${counts}; ${states.join('; ')}`];
     }
     return this.#tablets
       .filter(({ deadLetters }) => deadLetters > 0)
-      .map(({ name, state }) => `${name} set messages aside: ${JSON.stringify(state)}`);
+      .map((tablet) => `messages were set aside: ${tablet.describe()}`);
   }
 
   #check(gatewayDataDir: string): DayFindings {
@@ -268,6 +283,17 @@ export class FieldDay {
   async #queueAt(gateway: GatewayProcess): Promise<QueueAtGateway> {
     const token = await gateway.token({ subject: 'operator', send: [], receive: [], manage: [queue] });
     return new QueueAtGateway({ name: queue, url: () => gateway.url, token });
+  }
+
+  #enter(phase: DayProgress['phase']): void {
+    this.#phase = phase;
+    this.#note(phase);
+  }
+
+  /** For whoever has to find out what happened. */
+  #note(event: string): void {
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    appendFileSync(join(this.#folder, 'day.log'), `${seconds.toFixed(3)} ${event}\n`);
   }
 
   #saved(): number {

@@ -40,6 +40,10 @@ export interface PlanRequest {
 /** How often each kind happens, over all tablets. */
 const rounds: Readonly<Record<FaultLevel, number>> = { none: 0, some: 1, many: 3 };
 
+/** A cut in the middle falls inside what a new connection carries before long: answers are short, orders are not. */
+const answerBytes = 250;
+const pushBytes = 700;
+
 /** Fewer orders leave no room to be in the middle of anything. */
 export const ordersPerTabletMin = 8;
 
@@ -78,7 +82,7 @@ function layOut(hand: readonly TabletFaultKind[], orders: number, rng: Rng): rea
     at: places[index] ?? 0,
     ordersMeanwhile: 1 + rng.below(Math.max(1, Math.floor(orders / 10))),
     lastsMs: 100 + rng.below(900),
-    afterBytes: 1 + rng.below(700),
+    afterBytes: 1 + rng.below(kind === 'cut-down' ? answerBytes : pushBytes),
   }));
 }
 

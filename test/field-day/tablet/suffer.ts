@@ -5,9 +5,9 @@ import type { TabletFault } from '../plan.ts';
 import type { Tablet } from './tablet.ts';
 
 /** How long a fault waits for the traffic that it needs to happen to. */
-const firesWithinMs = 45_000;
+const firesWithinMs = 90_000;
 /** A line that nothing moves on is cut, so that the next connection's traffic meets the fault. */
-const provokeAfterMs = 1500;
+const provokeAfterMs = 4000;
 
 /** Lets the fault happen to the tablet, and resolves when it has met it and is over. */
 export async function suffer(tablet: Tablet, fault: TabletFault): Promise<void> {

@@ -72,11 +72,6 @@ export class Tablet {
     return this.#state?.deadLetters ?? 0;
   }
 
-  /** As its page said last; undefined when the page is gone. */
-  get state(): TabletState | undefined {
-    return this.#state;
-  }
-
   /** Whether everything is taken, saved and answered by the gateway. */
   get isDone(): boolean {
     return this.#position === this.total && this.#state?.pending === 0;
@@ -93,7 +88,10 @@ export class Tablet {
     this.allow(goal);
     while (this.#position < goal) {
       const before = this.#position;
-      await until(() => this.#position > before, { withinMs: stuckAfterMs, what: this.#describeStuck(goal) });
+      await until(() => this.#position > before, {
+        withinMs: stuckAfterMs,
+        what: `it saves order ${before + 1}; ${this.describe()}`,
+      });
     }
   }
 
@@ -113,7 +111,11 @@ export class Tablet {
     await this.proxy.close();
   }
 
-  #describeStuck(goal: number): string {
-    return `${this.name} saves order ${goal} of ${this.total}; it is at ${this.#position}: ${JSON.stringify(this.#state)}`;
+  /** For a finding. */
+  describe(): string {
+    const { counters } = this.proxy;
+    const line = `${this.proxy.openConnections()} of ${counters.connections} connections open, ${this.proxy.mode.kind}`;
+    const page = this.#state === undefined ? 'no page' : JSON.stringify(this.#state);
+    return `${this.name} at order ${this.#position} of ${this.total}, ${line}, ${page}`;
   }
 }
