@@ -1,13 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { GATEWAY_STORES } from './registry.ts';
+import { GATEWAY_STORES, OUTBOX_STORES } from './registry.ts';
 
 const PORTS = [
   {
     port: 'GatewayStore',
     adapters: 'packages/gateway/src/adapters',
     listed: GATEWAY_STORES.map(({ folder }) => folder),
+  },
+  {
+    port: 'OutboxStore',
+    adapters: 'packages/sdk/src/adapters',
+    listed: OUTBOX_STORES.map(({ folder }) => folder),
   },
 ];
 
@@ -20,7 +25,7 @@ test.each(PORTS)('every adapter of $port runs its suite', ({ port, adapters, lis
 });
 
 function foldersThatImplement(port: string, adapters: string): string[] {
-  const implementation = new RegExp(`\\bclass \\w+[^{]*\\bimplements\\b[^{]*\\b${port}\\b`);
+  const implementation = new RegExp(`\\bclass \\w+[^{]*\\bimplements\\b[^{]*\\b${port}\\b|\\): ${port} \\{`);
   const folders = readdirSync(adapters, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   return folders
     .map((folder) => folder.name)

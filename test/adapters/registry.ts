@@ -1,4 +1,6 @@
 import { createMemoryStoreHarness, type GatewayStoreHarness } from '@fieldpost/gateway/testing/suites';
+import type { OutboxPlace } from '@fieldpost/sdk/testing/suites';
+import { memoryOutboxPlace } from '../support/memory-outbox-place.ts';
 import { createSqliteStoreHarness } from './sqlite-store-harness.ts';
 
 /** An adapter, and how its port's suite comes to it. */
@@ -12,4 +14,13 @@ export interface RegisteredAdapter<Harness> {
 export const GATEWAY_STORES: readonly RegisteredAdapter<GatewayStoreHarness>[] = [
   { folder: 'memory', createHarness: async () => createMemoryStoreHarness() },
   { folder: 'sqlite', createHarness: async () => createSqliteStoreHarness() },
+];
+
+/** Every adapter of the SDK's `OutboxStore`. Without a place here its suite runs in browsers: `test/browser/`. */
+export const OUTBOX_STORES: readonly {
+  readonly folder: string;
+  readonly makePlace: (() => OutboxPlace) | undefined;
+}[] = [
+  { folder: 'indexeddb', makePlace: undefined },
+  { folder: 'memory', makePlace: memoryOutboxPlace },
 ];

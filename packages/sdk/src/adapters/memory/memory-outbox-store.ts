@@ -36,13 +36,14 @@ export function createMemoryOutboxStore(database: MemoryDatabase = new MemoryDat
 class MemoryOutboxStore implements OutboxStore {
   readonly #database: MemoryDatabase;
   #isOpen = false;
+  #isClosed = false;
 
   constructor(database: MemoryDatabase) {
     this.#database = database;
   }
 
   open(request: OpenRequest): Promise<OpenedOutbox> {
-    this.#isOpen = true;
+    this.#isOpen = !this.#isClosed;
     return this.#perform('open', true, (database): OpenedOutbox => {
       const isNew = database.device === undefined;
       const device = database.device ?? request.device;
@@ -130,6 +131,7 @@ class MemoryOutboxStore implements OutboxStore {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#isOpen = false;
   }
 
@@ -139,8 +141,8 @@ class MemoryOutboxStore implements OutboxStore {
     writes: boolean,
     run: (database: MemoryDatabase) => Result,
   ): Promise<Result> {
-    await undefined;
     if (!this.#isOpen) throw new FieldpostError('closed', `${name}: this store is closed`);
+    await undefined;
     let fault = this.#database.fault(name, writes);
     if (fault === 'dead') fault = this.#database.fault(name, writes);
     if (fault === 'dead') throw new FieldpostError('storage-failed', `${name}: the handle is dead`);

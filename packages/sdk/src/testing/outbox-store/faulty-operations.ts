@@ -8,8 +8,8 @@ export type StorageState = 'untouched' | 'done' | 'half done';
 /** A call that writes, made again and again under faults. Each object is used for one place at a time. */
 export interface FaultyOperation {
   readonly name: string;
-  /** What it does when there is no space: fail, make room, or work all the same. */
-  readonly withoutSpace: 'fails' | 'makes room' | 'works';
+  /** Whether it puts anything; what only removes works without space. */
+  readonly needsSpace: boolean;
   prepare(bench: OutboxBench, store: OutboxStore): Promise<void>;
   run(store: OutboxStore): Promise<unknown>;
   inspect(store: OutboxStore): Promise<StorageState>;
@@ -37,7 +37,7 @@ function saving(
   let before = 0;
   return {
     name,
-    withoutSpace: 'fails',
+    needsSpace: true,
     prepare: async (bench, store) => {
       const epoch = bench.epoch();
       const write = bench.uuid();
@@ -70,7 +70,7 @@ function settling(): FaultyOperation {
   let settlement: Settlement = {};
   return {
     name: 'settle',
-    withoutSpace: 'makes room',
+    needsSpace: true,
     prepare: async (bench, store) => {
       const letters = [letterOf(bench), letterOf(bench)];
       const marks = letters.map(({ stream, id }) => ({ stream, acknowledged: 9, acknowledgedId: id }));
@@ -93,7 +93,7 @@ function settling(): FaultyOperation {
 function trimming(): FaultyOperation {
   return {
     name: 'trim',
-    withoutSpace: 'makes room',
+    needsSpace: true,
     prepare: async (bench, store) => {
       for (const supplied of [true, true, false]) {
         const message = bench.message();
@@ -117,7 +117,7 @@ function discarding(): FaultyOperation {
   let letter: DeadLetter | undefined;
   return {
     name: 'discard a dead letter',
-    withoutSpace: 'works',
+    needsSpace: false,
     prepare: async (bench, store) => {
       letter = letterOf(bench);
       await store.lease(TAKEN);
