@@ -3,7 +3,7 @@ import type Database from 'better-sqlite3';
 import { formatReceipt } from '../../../core/receipt.ts';
 import type { LeasedMessage, ReceiveRequest } from '../../../ports/gateway-store.ts';
 import { placeOfKey, queueEnd, queueStart } from '../message-key.ts';
-import type { QueueState, QueueStates } from '../queue-states.ts';
+import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
 
@@ -44,14 +44,11 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
     // Everything the scan passed is held now: what it skipped, and what it leased.
     const lastKey = rows.at(-1)?.key;
     const end = rows.length < max || lastKey === undefined ? queueEnd(queue.number) : lastKey + 1;
-    const firstEnd = selectFirstEnd.get(start, end, now)?.until ?? Number.POSITIVE_INFINITY;
-    extendPrefix(queue, end, knowsPrefix ? Math.min(queue.prefix.until, firstEnd) : firstEnd);
+    const skippedUntil = selectFirstEnd.get(start, end, now)?.until ?? Number.POSITIVE_INFINITY;
+    const passedUntil = rows.length > 0 ? Math.min(skippedUntil, leasedUntil) : skippedUntil;
+    queue.prefix.until = knowsPrefix ? Math.min(queue.prefix.until, passedUntil) : passedUntil;
+    queue.prefix.end = end;
     if (leased.length > 0) queue.held = undefined;
     return leased;
   };
-}
-
-function extendPrefix(queue: QueueState, end: number, until: number): void {
-  queue.prefix.end = end;
-  queue.prefix.until = until;
 }
