@@ -1,0 +1,213 @@
+import {
+  createCryptoDigest,
+  createGateway,
+  type FrameReceiver,
+  type Gateway,
+  type Principal,
+} from '@fieldpost/gateway';
+import {
+  createMemoryDisk,
+  type MemoryDisk,
+  type MemoryStore,
+  openMemoryStore,
+} from '@fieldpost/gateway/testing';
+import { type GenerationId, LIMITS, type Rng } from '@fieldpost/protocol';
+import type {
+  CloseReason,
+  Connection,
+  ManualClock,
+  Transport,
+  TransportListener,
+} from '@fieldpost/sdk/testing';
+
+/** How often which fault strikes, from 0 to 1. All 0: a perfect network. */
+export interface Faults {
+  drop: number;
+  duplicate: number;
+  reorder: number;
+  cut: number;
+  refuseConnection: number;
+}
+
+export const NO_FAULTS: Faults = { drop: 0, duplicate: 0, reorder: 0, cut: 0, refuseConnection: 0 };
+
+/** What the devices may do; `secret` is not among it. */
+const GRANTS = { send: ['orders', 'visits', 'tiny', 'missing'], receive: [], manage: [] };
+const TINY_BYTES = 40;
+const LATENCY_MAX_MS = 80;
+
+/** The real gateway on a memory disk, behind a network that loses, doubles, swaps and cuts. */
+export class SimGateway {
+  readonly disk: MemoryDisk;
+  faults: Faults = NO_FAULTS;
+  /** By kind: how often each fault struck. */
+  readonly struck = new Map<string, number>();
+  readonly #clock: ManualClock;
+  readonly #rng: Rng;
+  readonly #connections = new Set<SimConnection>();
+  #store: MemoryStore | undefined;
+  #gateway: Gateway | undefined;
+
+  constructor(clock: ManualClock, rng: Rng) {
+    this.#clock = clock;
+    this.#rng = rng;
+    this.disk = createMemoryDisk('8d1f6f0e-0000-4000-8000-000000000001' as GenerationId);
+    this.start();
+  }
+
+  get isUp(): boolean {
+    return this.#gateway !== undefined;
+  }
+
+  /** Creates the queues that devices send to; `missing` is never among them. */
+  async createQueues(): Promise<void> {
+    const createdAt = this.#clock.wallMs();
+    const rows = [
+      { name: 'orders', maxBodyBytes: LIMITS.bodyBytesMax, createdAt },
+      { name: 'visits', maxBodyBytes: LIMITS.bodyBytesMax, createdAt },
+      { name: 'tiny', maxBodyBytes: TINY_BYTES, createdAt },
+    ];
+    const changes = rows.map((row) => ({ type: 'put-queue', row }) as const);
+    await this.#store?.transact({}, () => ({ changes, result: undefined }));
+  }
+
+  start(): void {
+    if (this.#gateway !== undefined) return;
+    const clock = this.#clock;
+    const rng = this.#rng.fork(`start ${this.count('start')}`);
+    this.#store = openMemoryStore(this.disk);
+    this.#gateway = createGateway(
+      {
+        store: this.#store,
+        clock: { now: () => clock.wallMs(), schedule: (delayMs, wake) => clock.schedule(delayMs, wake) },
+        entropy: { bytes: (length) => rng.bytes(length) },
+        digest: createCryptoDigest(),
+        logger: SILENT,
+        authenticator: { authenticate: async () => this.principal() },
+      },
+      { version: '0', origins: ['*'], onStoreFailure: () => undefined },
+    );
+  }
+
+  /** As `kill -9` would: what is under way writes nothing more, every connection is gone. */
+  crash(): void {
+    this.count('crash');
+    this.#store?.kill();
+    this.#store = undefined;
+    this.#gateway = undefined;
+    for (const connection of this.#connections) connection.cut('the gateway crashed');
+  }
+
+  cutAll(): void {
+    for (const connection of this.#connections) connection.cut('cut');
+  }
+
+  /** A transport to this gateway. */
+  transport(): Transport {
+    return {
+      connect: (_, listener) => {
+        const connection = new SimConnection(listener, this, this.#clock, this.#rng);
+        this.#connections.add(connection);
+        this.#clock.schedule(this.#rng.below(LATENCY_MAX_MS), () => {
+          const isRefused = this.strikes('refuseConnection');
+          if (isRefused || this.#gateway === undefined) connection.cut('no connection');
+          else connection.open(this.#gateway);
+        });
+        return connection;
+      },
+    };
+  }
+
+  forget(connection: SimConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** Whether a fault strikes now. */
+  strikes(fault: keyof Faults): boolean {
+    if (this.faults[fault] === 0 || !this.#rng.chance(this.faults[fault])) return false;
+    this.count(fault);
+    return true;
+  }
+
+  principal(): Principal {
+    return { subject: 'rep', expiresAt: Number.MAX_SAFE_INTEGER, grants: GRANTS };
+  }
+
+  count(what: string): number {
+    const count = (this.struck.get(what) ?? 0) + 1;
+    this.struck.set(what, count);
+    return count;
+  }
+}
+
+class SimConnection implements Connection {
+  readonly #listener: TransportListener;
+  readonly #world: SimGateway;
+  readonly #clock: ManualClock;
+  readonly #rng: Rng;
+  #receiver: FrameReceiver | undefined;
+  #isOver = false;
+  readonly #lastAt = { up: 0, down: 0 };
+
+  constructor(listener: TransportListener, world: SimGateway, clock: ManualClock, rng: Rng) {
+    this.#listener = listener;
+    this.#world = world;
+    this.#clock = clock;
+    this.#rng = rng;
+  }
+
+  open(gateway: Gateway): void {
+    if (this.#isOver) return;
+    this.#receiver = gateway.accept(this.#world.principal(), {
+      send: (frame) => this.#carry('down', () => this.#listener.received(frame)),
+      disconnect: () => this.#carry('down', () => this.cut('disconnected by the gateway')),
+    });
+    this.#listener.opened();
+  }
+
+  send(frames: readonly Uint8Array[]): void {
+    for (const frame of frames) this.#carry('up', () => this.#receiver?.received(frame));
+  }
+
+  setToken(): void {}
+
+  close(): void {
+    this.cut('closed by the device', 'closed-here');
+  }
+
+  cut(detail: string, code: CloseReason['code'] = 'lost'): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#world.forget(this);
+    this.#receiver?.disconnected();
+    this.#listener.closed({ code, detail });
+  }
+
+  #carry(direction: 'up' | 'down', deliver: () => void): void {
+    if (this.#isOver) return;
+    if (this.#world.strikes('cut')) {
+      // Before the frame or after it: an ack lost in the cut, or a push.
+      if (this.#rng.chance(0.5)) deliver();
+      this.#clock.schedule(0, () => this.cut('cut'));
+      return;
+    }
+    if (this.#world.strikes('drop')) return;
+    const copies = this.#world.strikes('duplicate') ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const at = this.#clock.monotonicMs() + this.#rng.below(LATENCY_MAX_MS);
+      const isEarly = this.#world.strikes('reorder');
+      const arrivesAt = isEarly ? at : Math.max(at, this.#lastAt[direction]);
+      this.#lastAt[direction] = Math.max(arrivesAt, this.#lastAt[direction]);
+      this.#clock.schedule(arrivesAt - this.#clock.monotonicMs(), () => {
+        if (!this.#isOver) deliver();
+      });
+    }
+  }
+}
+
+const SILENT = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};

@@ -1,0 +1,280 @@
+import {
+  createRng,
+  type MessageId,
+  type Rng,
+  type StreamKey,
+  unpackEntries,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import { ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
+import { type Faults, NO_FAULTS, SimGateway } from './sim-gateway.ts';
+import { LOCK_OF_EVERYBODY, SimLock } from './sim-lock.ts';
+import { type SaveFate, SimTab } from './sim-tab.ts';
+
+/** The lanes that devices send in; messages to `missing` are refused, some to `tiny` are. */
+const LANES = [
+  { queue: 'orders', priority: 3 },
+  { queue: 'orders', priority: 6 },
+  { queue: 'visits', priority: 3 },
+  { queue: 'tiny', priority: 3 },
+  { queue: 'missing', priority: 3 },
+] as const;
+const YEAR_MS = 365 * 24 * 3_600_000;
+/** After the faults end, everything has arrived within this. */
+const DRAIN_WITHIN_MS = 20 * 60_000;
+
+/** One device: a database, and the tabs that are open on it. */
+interface SimDevice {
+  readonly name: string;
+  readonly database: MemoryDatabase;
+  readonly lock: SimLock;
+  readonly signals: SignalBus | undefined;
+  readonly isLocked: boolean;
+  readonly tabs: SimTab[];
+  opened: number;
+}
+
+/** Devices, one gateway and everything that can go wrong between them, all of it decided by one seed. */
+export class World {
+  readonly clock = new ManualClock();
+  readonly gateway: SimGateway;
+  readonly devices: SimDevice[];
+  readonly #rng: Rng;
+  readonly #saves: Rng;
+  #savesMayFail = true;
+
+  constructor(seed: string | number) {
+    const rng = createRng(seed);
+    this.#rng = rng.fork('workload');
+    this.#saves = rng.fork('saves');
+    this.gateway = new SimGateway(this.clock, rng.fork('network'));
+    this.gateway.faults = drawFaults(rng.fork('faults'));
+    this.devices = Array.from({ length: 1 + rng.below(2) }, (_, index) => ({
+      name: `${seed}/device ${index}`,
+      database: new MemoryDatabase(),
+      lock: new SimLock(),
+      signals: rng.chance(0.6) ? new SignalBus() : undefined,
+      isLocked: rng.chance(0.7),
+      tabs: [],
+      opened: 0,
+    }));
+  }
+
+  /** Lets everything go wrong for a while. */
+  async run(steps: number): Promise<void> {
+    await this.gateway.createQueues();
+    for (const device of this.devices) this.#openTab(device);
+    await settle();
+    for (let step = 0; step < steps; step++) {
+      this.#act();
+      // Sometimes the next thing happens before the last one is through.
+      if (this.#rng.chance(0.8)) await settle();
+    }
+  }
+
+  /** Ends all faults, and waits until nothing is left to deliver. Returns the milliseconds that took. */
+  async drain(): Promise<number> {
+    this.gateway.faults = NO_FAULTS;
+    this.#savesMayFail = false;
+    this.gateway.start();
+    for (const device of this.devices) {
+      for (const tab of device.tabs) if (tab.isFrozen) tab.thaw();
+      if (this.#living(device).length === 0) this.#openTab(device);
+    }
+    const from = this.clock.monotonicMs();
+    await settle();
+    while (!(await this.#isDrained())) {
+      if (this.clock.monotonicMs() - from > DRAIN_WITHIN_MS)
+        throw new Error(`not drained after ${DRAIN_WITHIN_MS} ms: ${await this.#describe()}`);
+      this.clock.advance(Math.max(1, this.clock.nextInMs ?? 1000));
+      await settle();
+    }
+    // Tabs without signals look into the store every quarter of a minute.
+    for (let pause = 0; pause < 5; pause++) {
+      this.clock.advance(4000);
+      await settle();
+    }
+    return this.clock.monotonicMs() - from;
+  }
+
+  /** What is wrong, one line each; nothing when all is well. */
+  async findWrongs(): Promise<string[]> {
+    const wrongs: string[] = [];
+    for (const device of this.devices) {
+      const { expected, refused } = expectationsOf(device.database);
+      for (const [lane, ids] of expected)
+        wrongs.push(...compare(`${device.name} ${lane}`, ids, this.#arrived(device, lane)));
+      for (const letter of device.database.deadLetters) {
+        if (refused.get(letter.id) !== letter.code)
+          wrongs.push(`${letter.id} was set aside as ${letter.code}, not ${refused.get(letter.id)}`);
+        refused.delete(letter.id);
+      }
+      for (const [id, code] of refused) wrongs.push(`${id} should be set aside as ${code} and is not`);
+      for (const tab of this.#living(device)) wrongs.push(...this.#wrongFates(device, tab));
+    }
+    return wrongs;
+  }
+
+  #wrongFates(device: SimDevice, tab: SimTab): string[] {
+    const { deadLetters } = device.database;
+    return [...tab.fates].flatMap(([id, fate]) => {
+      const letter = deadLetters.find((other) => other.id === id);
+      const right = letter === undefined ? 'delivered' : letter.state;
+      return fate?.outcome === right
+        ? []
+        : [`${tab.name} heard ${fate?.outcome} of ${id}, which is ${right}`];
+    });
+  }
+
+  #act(): void {
+    const device = this.#rng.pick(this.devices);
+    const tabs = this.#living(device);
+    const roll = this.#rng.below(100);
+    if (roll < 40) this.#send(device);
+    else if (roll < 70) this.clock.advance(this.#rng.below(400));
+    else if (roll < 78) this.clock.advance(this.#rng.below(20_000));
+    else if (roll < 82 && tabs.length < 3) this.#openTab(device);
+    else if (roll < 86 && tabs.length > 1) this.#rng.pick(tabs).kill();
+    else if (roll < 88) this.#reload(device);
+    else if (roll < 91 && tabs.length > 0) this.#rng.pick(tabs).freeze();
+    else if (roll < 95) for (const tab of tabs) tab.thaw();
+    else if (roll < 97) this.gateway.cutAll();
+    else if (roll < 98) this.clock.jumpWall(this.#rng.below(2 * YEAR_MS) - YEAR_MS);
+    else if (this.gateway.isUp) this.gateway.crash();
+    else this.gateway.start();
+  }
+
+  #send(device: SimDevice): void {
+    const tabs = this.#living(device);
+    const tab = tabs.length === 0 ? this.#openTab(device) : this.#rng.pick(tabs);
+    const count = 1 + this.#rng.below(4);
+    for (let index = 0; index < count; index++) {
+      const lane = this.#rng.pick(LANES);
+      const body = { text: 'x'.repeat(this.#rng.below(60)) };
+      tab.send(lane.queue, lane.priority, body).catch(() => undefined);
+    }
+  }
+
+  #openTab(device: SimDevice): SimTab {
+    const name = `${device.name} tab ${++device.opened}`;
+    const tab = new SimTab({
+      name,
+      seed: name,
+      clock: this.clock,
+      database: device.database,
+      transport: this.gateway.transport(),
+      signals: device.signals,
+      lock: device.isLocked ? device.lock : LOCK_OF_EVERYBODY,
+      saveFate: () => this.#saveFate(),
+    });
+    device.tabs.push(tab);
+    return tab;
+  }
+
+  #reload(device: SimDevice): void {
+    for (const tab of device.tabs) tab.kill();
+    this.#openTab(device);
+  }
+
+  #saveFate(): SaveFate {
+    if (!this.#savesMayFail || !this.#saves.chance(0.06)) return 'normal';
+    const fate = this.#saves.pick(['die-before', 'die-after', 'abort'] as const);
+    this.gateway.count(fate);
+    return fate;
+  }
+
+  #living(device: SimDevice): SimTab[] {
+    return device.tabs.filter((tab) => !tab.isDead);
+  }
+
+  async #isDrained(): Promise<boolean> {
+    for (const device of this.devices) {
+      if (device.database.settledUpTo < device.database.lastPosition) return false;
+      for (const tab of this.#living(device)) if ((await tab.post).status.get().pending > 0) return false;
+    }
+    return true;
+  }
+
+  async #describe(): Promise<string> {
+    const lines: string[] = [];
+    for (const device of this.devices) {
+      const { settledUpTo, lastPosition, lease } = device.database;
+      lines.push(`${device.name}: settled ${settledUpTo} of ${lastPosition}, lease ${JSON.stringify(lease)}`);
+      for (const tab of this.#living(device))
+        lines.push(`  ${tab.name} ${JSON.stringify((await tab.post).status.get())}`);
+    }
+    return lines.join('\n');
+  }
+
+  /** Ids in a queue that came from this device, in queue order. */
+  #arrived(device: SimDevice, lane: string): string[] {
+    const [, priority = '', queue = ''] = /^(\d)(.*)$/.exec(lane) ?? [];
+    const lanes = this.gateway.disk.queues.get(queue)?.lanes ?? [];
+    return lanes.flatMap((messages) =>
+      [...messages.values()]
+        .filter(
+          (message) =>
+            message.origin?.device === device.database.device && message.priority === Number(priority),
+        )
+        .map((message) => message.id),
+    );
+  }
+}
+
+/** Everything that runs without time passing. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A run has some kinds of fault and not others, each as often as its seed says. */
+function drawFaults(rng: Rng): Faults {
+  const draw = (most: number): number => (rng.chance(0.5) ? 0 : rng.next() * most);
+  return {
+    drop: draw(0.08),
+    duplicate: draw(0.1),
+    reorder: draw(0.1),
+    cut: draw(0.08),
+    refuseConnection: draw(0.4),
+  };
+}
+
+/** From the log, which keeps everything: what must be in each lane of the queues, in order, and what is refused. */
+function expectationsOf(database: MemoryDatabase): {
+  readonly expected: ReadonlyMap<string, readonly string[]>;
+  readonly refused: Map<MessageId, string>;
+} {
+  const expected = new Map<string, string[]>();
+  const refused = new Map<MessageId, string>();
+  for (const { key, messages } of database.segments.values()) {
+    const lane = `${key.stream.priority}${key.stream.queue}`;
+    const ids = expected.get(lane) ?? [];
+    expected.set(lane, ids);
+    for (const message of unpackEntries(messages ?? new Uint8Array(0), key.count)) {
+      const id = uuidFromBytes(message.subarray(0, 16)) as MessageId;
+      const code = refusalOf(key.stream, message);
+      if (code === undefined) ids.push(id);
+      else refused.set(id, code);
+    }
+  }
+  return { expected, refused };
+}
+
+function refusalOf(stream: StreamKey, message: Uint8Array): string | undefined {
+  if (stream.queue === 'missing') return 'queue-not-found';
+  return stream.queue === 'tiny' && message.length - 18 > 40 ? 'too-large' : undefined;
+}
+
+function compare(where: string, expected: readonly string[], arrived: readonly string[]): string[] {
+  const wrongs: string[] = [];
+  const counts = new Map<string, number>();
+  for (const id of arrived) counts.set(id, (counts.get(id) ?? 0) + 1);
+  for (const id of expected) if (!counts.has(id)) wrongs.push(`${where}: ${id} is lost`);
+  for (const [id, count] of counts) {
+    if (count > 1) wrongs.push(`${where}: ${id} arrived ${count} times`);
+    if (!expected.includes(id)) wrongs.push(`${where}: ${id} arrived and was never saved`);
+  }
+  if (wrongs.length === 0 && expected.some((id, index) => id !== arrived[index])) {
+    wrongs.push(`${where}: out of order\n  saved   ${expected.join(' ')}\n  arrived ${arrived.join(' ')}`);
+  }
+  return wrongs;
+}
