@@ -86,7 +86,8 @@ export class Setting {
   }
 
   #fetch(input: Parameters<typeof fetch>[0], init: RequestInit | undefined): Promise<Response> {
-    const action = String(input).split('/').at(-1) ?? '';
+    const url = new URL(input instanceof Request ? input.url : input);
+    const action = url.pathname.split('/').at(-1) ?? '';
     const body: unknown = JSON.parse(typeof init?.body === 'string' ? init.body : '{}');
     this.requests.push({ action, body: typeof body === 'object' && body !== null ? { ...body } : {} });
     return fetch(input, init);
