@@ -1,5 +1,5 @@
 import type { DeviceId } from '@fieldpost/protocol';
-import { openDB } from 'idb';
+import { openDB, unwrap } from 'idb';
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { errorName, failureKind, isCommitError, toFieldpostError } from './failure.ts';
 import { type Db, type OutboxSchema, SCHEMA_STEPS, type SchemaStep } from './schema.ts';
@@ -160,7 +160,7 @@ function openInTime(options: ConnectionOptions, died: (db: Db) => void): Promise
     let handle: Db | undefined;
     const opening = openDB<OutboxSchema>(options.name, steps.length, {
       upgrade: (db, oldVersion, _newVersion, transaction) => {
-        for (const step of steps.slice(oldVersion)) step(db, transaction);
+        for (const step of steps.slice(oldVersion)) step(unwrap(db), unwrap(transaction));
       },
       blocked: (version) => {
         blockedBy = `: another tab holds its version ${version} open`;

@@ -26,10 +26,9 @@ export type Transaction<Mode extends IDBTransactionMode = 'readonly' | 'readwrit
   StoreName[],
   Mode
 >;
-type UpgradeTransaction = IDBPTransaction<OutboxSchema, StoreName[], 'versionchange'>;
 
-/** One step from a version of the database to the next. */
-export type SchemaStep = (db: Db, transaction: UpgradeTransaction) => void;
+/** One step from a version of the database to the next, inside the upgrade's transaction. */
+export type SchemaStep = (db: IDBDatabase, transaction: IDBTransaction) => void;
 
 /** Append only: step n brings a database of version n to n + 1, and released steps never change. */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
