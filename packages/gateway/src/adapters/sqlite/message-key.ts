@@ -6,7 +6,7 @@ import { StoreError } from '../../core/store-error.ts';
  *
  *     queue (12 bits) ‖ lane (3 bits) ‖ arrival (38 bits)        53 bits, a JavaScript safe integer
  *
- * - queue: 0 … 4,095. The number of a deleted queue is given again.
+ * - queue: 0 … 4,095. The number of a deleted queue is given again when the others are used up.
  * - lane: 7 − priority, so that the highest priority comes first.
  * - arrival: 1 … 274,877,906,943, one counter per queue: a thousand messages a second for 8.7 years. A queue that has
  *   used half of it starts again at 1 when it is empty; one that never is empty refuses with `quota-exceeded` at the end.

@@ -12,6 +12,9 @@ export function preparePutQueue(database: Database.Database, queues: QueueStates
   const insert = database.prepare(
     `INSERT INTO queues (number, name, max_body_bytes, created_at, arrivals, messages, bytes) VALUES (?, ?, ?, ?, 0, 0, 0)`,
   );
+  const findLast = database.prepare<[], { number: number | null }>(
+    'SELECT max(number) AS number FROM queues',
+  );
   const findGap = database.prepare<[], { number: number }>(
     `SELECT 0 AS number WHERE NOT EXISTS (SELECT 1 FROM queues WHERE number = 0)
      UNION ALL
@@ -22,7 +25,9 @@ export function preparePutQueue(database: Database.Database, queues: QueueStates
   return (row) => {
     queues.forget(row.name);
     if (update.run(row.maxBodyBytes, row.createdAt, row.name).changes === 1) return;
-    const number = findGap.get()?.number ?? 0;
+    const next = (findLast.get()?.number ?? -1) + 1;
+    // Numbers of deleted queues are given again only when the others are used up.
+    const number = next < QUEUES_MAX ? next : (findGap.get()?.number ?? QUEUES_MAX);
     if (number >= QUEUES_MAX) {
       throw new StoreError(
         'quota-exceeded',
