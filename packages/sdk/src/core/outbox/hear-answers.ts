@@ -41,9 +41,9 @@ export function hearAnswers(
     const pushed = answered?.runs.findLast((run) => run.stream === stream);
     if (answer.stall !== undefined) {
       stream.lane.heldUntil = later(moment.now, answer.stall.retryAfterMs);
-      rewind(state, stream.lane);
+      rewind(stream.lane);
     } else if (pushed !== undefined && pushed.attempt === stream.attempt && answer.accepted < pushed.last) {
-      rewindForGap(state, stream.lane, moment);
+      rewindForGap(stream.lane, moment);
     }
     effects.push(...hearAnswer(state, stream, answer, moment));
   }
@@ -69,22 +69,40 @@ export function segmentForHeldAnswer(state: OutboxState): PendingSegment | undef
   return undefined;
 }
 
-/** Back to the first unanswered message of the lane. What is in flight of it counts no more. */
-export function rewind(state: OutboxState, lane: LaneQueue): void {
-  const raised = new Set<Stream>();
-  for (const push of state.draining?.inFlight ?? []) {
-    for (const { stream, attempt } of push.runs) {
-      if (stream.lane !== lane || attempt !== stream.attempt || raised.has(stream)) continue;
-      raised.add(stream);
-    }
-  }
-  for (const stream of raised) stream.attempt++;
+/** Back to the first unanswered message of the lane. What was pushed of it so far, and its answers, count no more. */
+export function rewind(lane: LaneQueue): void {
+  for (const stream of pushedUnanswered(lane)) stream.attempt++;
   lane.next = 0;
   lane.nextOffset = 0;
 }
 
-function rewindForGap(state: OutboxState, lane: LaneQueue, moment: Moment): void {
-  rewind(state, lane);
+/**
+ * When no answer is outstanding, what was pushed and is unanswered was passed over without our noticing: acks of a network
+ * that doubles or swaps frames can be counted for the wrong push.
+ */
+export function rewindPassedOver(state: OutboxState, moment: Moment): void {
+  for (const lane of state.lanes.values()) {
+    const streams = pushedUnanswered(lane);
+    const isDecided = [...streams].every((stream) => stream.held === undefined);
+    if (streams.size > 0 && isDecided) rewindForGap(lane, moment);
+  }
+}
+
+function pushedUnanswered(lane: LaneQueue): ReadonlySet<Stream> {
+  const streams = new Set<Stream>();
+  const end = lane.nextOffset > 0 ? lane.next + 1 : lane.next;
+  for (let index = 0; index < end; index++) {
+    const segment = lane.segments[index];
+    const isPartOf = index === lane.next;
+    if (segment === undefined || segment.last <= segment.stream.answered) continue;
+    if (isPartOf && segment.key.first + lane.nextOffset - 1 <= segment.stream.answered) continue;
+    streams.add(segment.stream);
+  }
+  return streams;
+}
+
+function rewindForGap(lane: LaneQueue, moment: Moment): void {
+  rewind(lane);
   lane.rewinds++;
   if (lane.rewinds > FREE_REWINDS) {
     lane.heldUntil = later(moment.now, backoffDelayMs(lane.rewinds - FREE_REWINDS, moment.jitter));

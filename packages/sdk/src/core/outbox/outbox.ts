@@ -3,7 +3,7 @@ import type { DeadLetter, SegmentKey, Settlement, StreamMark } from '../../ports
 import type { Moment } from '../moment.ts';
 import { buildPush } from './build-push.ts';
 import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
-import { hearAnswers, hearHeldAnswers, segmentForHeldAnswer } from './hear-answers.ts';
+import { hearAnswers, hearHeldAnswers, rewindPassedOver, segmentForHeldAnswer } from './hear-answers.ts';
 import type {
   Draining,
   InFlight,
@@ -208,6 +208,7 @@ function acknowledged(
     draining.inFlightMessages -= answered.messages;
   }
   draining.progressAt = draining.inFlight.length === 0 ? undefined : moment.now;
+  if (draining.inFlight.length === 0) rewindPassedOver(state, moment);
   return effects;
 }
 
