@@ -51,4 +51,6 @@ const EXPECTED_CODES: ReadonlySet<string> = new Set([
   'invalid-request',
   'conflict',
   'store-full',
+  'quota-exceeded',
+  'too-large',
 ]);
