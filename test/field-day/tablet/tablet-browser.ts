@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CHROMIUM_ARGUMENTS } from '../../support/browsers/chromium.ts';
 import { bounded } from '../bounded.ts';
@@ -44,7 +45,12 @@ export class TabletBrowser {
         `--user-data-dir=${this.#profile}`,
         this.#url,
       ],
-      { detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
+      {
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe'],
+        // A killed browser does not tidy up: what it leaves goes with the data of the day.
+        env: { ...process.env, TMPDIR: dirname(this.#profile) },
+      },
     );
     this.#process = browser;
     const listening = new Promise<string>((resolve, reject) => {
