@@ -36,9 +36,9 @@ export function hasMediaType(c: Context, mediaType: string): boolean {
   return type.trim().toLowerCase() === mediaType;
 }
 
-/** Whether the request announces no body. */
+/** Whether the request comes without a body: of no length, or of no kind. */
 export function hasNoBody(c: Context): boolean {
-  return (c.req.header('content-length') ?? '0') === '0' && c.req.header('transfer-encoding') === undefined;
+  return c.req.header('content-length') === '0' || c.req.header('content-type') === undefined;
 }
 
 function tooLarge(bytesMax: number): RequestError {

@@ -21,8 +21,8 @@ export interface LogLine {
 export interface TestGatewayOptions {
   /** Whether `POST /v1/dev/token` and first-use creation of queues are on. Default false. */
   readonly isDevelopment?: boolean;
-  /** Puts something between the gateway and its store in memory. */
-  readonly wrapStore?: (store: GatewayStore) => GatewayStore;
+  /** Called when the store has leased messages, before the gateway knows. */
+  readonly afterReceive?: () => void;
 }
 
 const SECRET = new TextEncoder().encode('0123456789abcdef0123456789abcdef');
@@ -43,6 +43,7 @@ export interface TestGateway {
     path: string,
     body?: unknown,
     headers?: Readonly<Record<string, string>>,
+    signal?: AbortSignal,
   ): Promise<TestAnswer>;
 }
 
@@ -65,8 +66,13 @@ export interface TestAnswer {
 /** Puts a gateway together as `startGateway` does, in memory. */
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = new ManualClock(1_800_000_000_000);
-  const { wrapStore = (inner: GatewayStore): GatewayStore => inner } = options;
-  const store = wrapStore(openMemoryStore(createMemoryDisk(deviceId(99) as never)));
+  const store: GatewayStore = openMemoryStore(createMemoryDisk(deviceId(99) as never));
+  const receive = store.receive.bind(store);
+  store.receive = async (request) => {
+    const messages = await receive(request);
+    options.afterReceive?.();
+    return messages;
+  };
   const log: LogLine[] = [];
   const failures: unknown[] = [];
   const write =
@@ -101,10 +107,11 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     log,
     failures,
     token,
-    async call(method, path, body, headers = {}) {
+    async call(method, path, body, headers = {}, signal) {
       const hasAuthorization = 'authorization' in headers;
       const init: RequestInit = {
         method,
+        ...(signal === undefined ? {} : { signal }),
         headers: {
           ...(hasAuthorization ? {} : { authorization: `Bearer ${await token()}` }),
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
