@@ -20,6 +20,7 @@ export const steps: readonly Step[] = [
   check('unused', 'knip'),
   vitest('browser', 'beyond'),
   vitest('chaos', 'beyond'),
+  vitest('bench', 'beyond'),
 ];
 
 function check(name: string, command: string): Step {

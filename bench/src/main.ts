@@ -9,7 +9,7 @@ import { runProfile } from './profile/run-profile.ts';
 import { reportMarkdown } from './report/markdown.ts';
 import { profileTables } from './report/profile-markdown.ts';
 import type { Report } from './report/report.ts';
-import { asMarkdown, asText, tablesOf } from './report/table.ts';
+import { asMarkdown, asText, type Table, tablesOf } from './report/table.ts';
 import { judge } from './report/targets.ts';
 import { runScenarios } from './run-scenarios.ts';
 import { slowLinkBounds } from './scenarios/slow-link.ts';
@@ -53,17 +53,24 @@ async function profile({ sizes, seed, json }: BenchOptions): Promise<void> {
   const tables = profileTables(works);
   if (json) console.log(JSON.stringify(works));
   else console.log(tables.map(asText).join('\n\n'));
+  if (sizes.name === 'full') saveProfile(tables);
+}
+
+function saveProfile(tables: readonly Table[]): void {
+  const command = `\`${commandLine(process.argv.slice(2))}\``;
   const head = [
     '# Where the time goes',
     '',
-    `\`${commandLine(process.argv.slice(2))}\`, ${startedAt.toISOString()}. Written by the command; not edited.`,
+    `${command}, ${startedAt.toISOString()}. Written by the command; not edited.`,
+    '',
+    "Samples of what the processor did in one process, per 0.2 ms. `(idle)` is waiting: for the disk, the browser's own",
+    'processes, or the other side; for a gateway that is fed by another process, also for the work to be prepared.',
+    '`(program)` is code of the browser or of Node itself.',
     '',
   ];
   mkdirSync(results, { recursive: true });
-  writeFileSync(
-    join(results, 'profile.md'),
-    [...head, ...tables.flatMap((table) => [asMarkdown(table), ''])].join('\n'),
-  );
+  const body = tables.flatMap((table) => [asMarkdown(table), '']);
+  writeFileSync(join(results, 'profile.md'), [...head, ...body].join('\n'));
   say('wrote bench/results/profile.md');
 }
 

@@ -16,6 +16,8 @@ export interface Sizes {
   /** Messages per run, by number of devices. */
   readonly intake: readonly { readonly devices: number; readonly messages: number }[];
   readonly receive: number;
+  /** Messages that a consumer works on at once. */
+  readonly receiveAtOnce: readonly number[];
 }
 
 /** The figures that count. */
@@ -36,6 +38,7 @@ export const fullSizes: Sizes = {
     { devices: 100, messages: 200_000 },
   ],
   receive: 20_000,
+  receiveAtOnce: [1, 10, 256],
 };
 
 /** For a look in between: rates of fewer orders, and the slow contestants sized down most. */
@@ -56,6 +59,7 @@ export const quickSizes: Sizes = {
     { devices: 100, messages: 50_000 },
   ],
   receive: 5000,
+  receiveAtOnce: [1, 10, 256],
 };
 
 /** Only enough to see that the bench itself works. */
@@ -72,4 +76,5 @@ export const tinySizes: Sizes = {
   slowLink: 20,
   intake: [{ devices: 2, messages: 200 }],
   receive: 50,
+  receiveAtOnce: [10],
 };

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Locate } from './cpu-profile.ts';
 
-const repository = join(import.meta.dirname, '../../..');
-
 /** For a page that runs `page.js` of a folder: the source file behind each function. */
 export function locateInBundle(pageFolder: string): Locate {
   const payload = JSON.parse(readFileSync(join(pageFolder, 'page.js.map'), 'utf8')) as SourceMapPayload;
@@ -20,7 +18,7 @@ export function locateInBundle(pageFolder: string): Locate {
 /** For Node, which runs the sources themselves. */
 export const locateInNode: Locate = ({ url }) => shorten(url.startsWith('file:') ? fileURLToPath(url) : url);
 
+/** From the repository's folder on, wherever that is. */
 function shorten(path: string): string {
-  const inRepository = path.startsWith(repository) ? path.slice(repository.length + 1) : path;
-  return inRepository.replace(/^(?:\.\.\/)+/, '');
+  return /(?:^|\/)((?:packages|bench|node_modules|test)\/.*)$/.exec(path)?.[1] ?? path;
 }

@@ -8,6 +8,7 @@ export const intake = 'intake';
 /** Messages in one batch: about 150 KB, as a draining device sends them. */
 const batchMessages = 512;
 const inFlight = 4;
+const warmUpMessages = 4096;
 
 /** How a number of devices is written in the table. */
 export function devicesVariant(devices: number): string {
@@ -44,7 +45,11 @@ async function intakeOnce(
       const { target } = server;
       const request = { target, seed: context.seed, devices, messages, batchMessages, inFlight };
       // The first round lets both sides compile what they run.
-      const warmUp = await load.load({ ...request, devices: 1, messages: 4096 });
+      const warmUp = await load.load({
+        ...request,
+        devices: 1,
+        messages: Math.min(warmUpMessages, messages),
+      });
       const outcome = await load.load(request);
       const stored = await server.stored();
       if (stored !== warmUp.messages + outcome.messages)

@@ -5,14 +5,11 @@ import { perSecond } from '../measure/sample.ts';
 
 export const receive = 'receive and acknowledge';
 
-/** Messages worked on at once. */
-const concurrencies = [1, 10, 256];
-
 /** A consumer empties a queue with the consumer library; handling a message takes it no time. */
 export async function runReceive(context: BenchContext, contestant: IntakeContestant): Promise<void> {
-  const { repetitions } = context.sizes;
+  const { repetitions, receiveAtOnce } = context.sizes;
   for (let repetition = 1; repetition <= repetitions; repetition++) {
-    for (const concurrency of concurrencies) {
+    for (const concurrency of receiveAtOnce) {
       context.say(`${receive} ${repetition}/${repetitions}: ${contestant.name}, ${concurrency} at once`);
       await receiveOnce(context, contestant, concurrency);
     }
