@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import type { GatewayStore } from '@fieldpost/gateway/testing/suites';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createWatchedHandle } from '../support/watched-handle.ts';
 import { createSqliteStoreHarness, type SqliteStoreHarness } from './sqlite-store-harness.ts';
 
@@ -150,6 +150,16 @@ describe('a file and a log that do not belong together', () => {
     expect(await names(await open({ file }))).toHaveLength(40);
   });
 
+  test('a file that its log was carried over into opens with the log still there', async () => {
+    const handle = createWatchedHandle();
+    const store = await open({ logBytesMax: 1, open: handle.open });
+    await put(store, 'orders');
+    const carriedOver = (): number =>
+      handle.ran.filter((sql) => sql === 'PRAGMA wal_checkpoint(RESTART)').length;
+    await vi.waitFor(() => expect(carriedOver()).toBe(3));
+    expect(await names(await open({ file: crashImage() }))).toEqual(['orders']);
+  });
+
   test('an older file beside a newer log is refused and nothing is changed; without the log it opens', async () => {
     await put(await open({}), 'old');
     await closeAll();
@@ -201,6 +211,22 @@ describe('a file and a log that do not belong together', () => {
     await put(await open({}), 'new');
     const file = crashImage();
     truncateSync(`${file}-wal`, 5000);
+    expect(await names(await open({ file }))).toEqual(['old']);
+  });
+
+  test('a log whose first transaction is damaged holds nothing, whatever it says', async () => {
+    await put(await open({}), 'old');
+    await closeAll();
+    const older = join(harness.folder, 'older.db');
+    copyFileSync(harness.file, older);
+    await put(await open({}), 'middle');
+    await closeAll();
+    await put(await open({}), 'new');
+    const file = crashImage();
+    copyFileSync(older, file);
+    const bytes = readFileSync(`${file}-wal`);
+    bytes.fill(7, 4000, 4100);
+    writeFileSync(`${file}-wal`, bytes);
     expect(await names(await open({ file }))).toEqual(['old']);
   });
 });
