@@ -55,6 +55,7 @@ export function createFrameServer(server: HttpServer, ports: FrameServerPorts): 
       decide(problem, problem === undefined);
     },
   });
+  io.engine.use(refuseSecondTransport);
   const principals = new WeakMap<Socket, Principal>();
   io.use((socket, next) => {
     const decide = async (): Promise<void> => {
@@ -79,6 +80,19 @@ export function createFrameServer(server: HttpServer, ports: FrameServerPorts): 
     },
     close: () => io.close(),
   };
+}
+
+/**
+ * A request that names a session id asks to carry that session on over another transport. There is one transport only,
+ * so whoever asks has the id from somewhere else.
+ */
+function refuseSecondTransport(
+  request: IncomingMessage,
+  _response: unknown,
+  next: (error?: Error) => void,
+): void {
+  const { searchParams } = new URL(request.url ?? '/', 'http://gateway.invalid');
+  next(searchParams.has('sid') ? new Error('sessions do not change their transport') : undefined);
 }
 
 function originProblem(request: IncomingMessage, ports: FrameServerPorts): string | undefined {
@@ -117,10 +131,13 @@ function connect(socket: Socket, receiver: FrameReceiver): void {
   socket.on('error', () => undefined);
   socket.onAny((event: unknown, ...values: unknown[]) => {
     const [frame] = values;
-    if (event === FRAME_EVENT && frame instanceof Uint8Array) receiver.received(frame);
+    // A request for an acknowledgement comes as one more value.
+    if (event === FRAME_EVENT && values.length === 1 && frame instanceof Uint8Array) receiver.received(frame);
     else
       receiver.receivedOther(
-        event === FRAME_EVENT ? 'a frame event without binary data' : 'an event that is no frame',
+        event === FRAME_EVENT
+          ? 'a frame event with other than one binary value'
+          : 'an event that is no frame',
       );
   });
   socket.on('disconnect', () => receiver.disconnected());
