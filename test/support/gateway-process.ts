@@ -187,8 +187,14 @@ export class GatewayProcess {
 }
 
 /** Starts a gateway under test. */
-export function startGatewayProcess(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
-  return new GatewayProcess(options).start();
+export async function startGatewayProcess(options: GatewayProcessOptions = {}): Promise<GatewayProcess> {
+  const gateway = new GatewayProcess(options);
+  try {
+    return await gateway.start();
+  } catch (error) {
+    await gateway.dispose();
+    throw error;
+  }
 }
 
 /** The first of the outcomes, or a failure that says what did not happen in time. */
