@@ -8,6 +8,8 @@ export class RawConnection {
   readonly socket: Socket;
   /** Settles when the gateway has ended the connection, or it broke. */
   readonly ended: Promise<void>;
+  /** Called at each arrival, before whoever waits. */
+  onData: () => void = () => undefined;
   #received = Buffer.alloc(0);
   #wake: () => void = () => undefined;
 
@@ -22,6 +24,7 @@ export class RawConnection {
     socket.on('error', () => undefined);
     socket.on('data', (data) => {
       this.#received = Buffer.concat([this.#received, data]);
+      this.onData();
       this.#wake();
     });
   }
@@ -48,7 +51,7 @@ export class RawConnection {
   }
 
   /** Everything received and not yet taken. */
-  get pending(): Buffer {
+  get received(): Buffer {
     return this.#received;
   }
 

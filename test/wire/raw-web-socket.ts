@@ -10,13 +10,24 @@ export const CONTINUATION = 0x00;
 export const TEXT_UNFINISHED = 0x01;
 export const PING = 0x89;
 export const COMPRESSED_BINARY = 0xc2;
+export const CLOSE = 0x88;
+
+/** A message of the gateway, with the first byte of its frame. */
+export interface RawMessage {
+  readonly head: number;
+  readonly bytes: Buffer;
+  readonly text: string;
+}
 
 /** A WebSocket by hand, on which Engine.IO and socket.io packets are texts and bytes. */
 export class RawWebSocket {
   readonly connection: RawConnection;
+  readonly #messages: RawMessage[] = [];
 
   private constructor(connection: RawConnection) {
     this.connection = connection;
+    connection.onData = () => this.#read();
+    this.#read();
   }
 
   /** Opens a WebSocket; Engine.IO's first packet is still to be read. */
@@ -64,21 +75,26 @@ export class RawWebSocket {
   }
 
   /** The next message of the gateway; undefined when the connection ended first. */
-  async next(): Promise<{ head: number; bytes: Buffer; text: string } | undefined> {
-    return this.connection.when('a WebSocket message arrives', (received) => {
-      const frame = readFrame(received);
-      if (frame === undefined) return undefined;
-      this.connection.take(frame.end);
-      return { head: frame.head, bytes: frame.payload, text: frame.payload.toString('utf8') };
-    });
+  next(): Promise<RawMessage | undefined> {
+    return this.connection.when('a WebSocket message arrives', () => this.#messages.shift());
   }
 
   /** Every message until the gateway ends the connection. */
-  async rest(): Promise<{ head: number; bytes: Buffer; text: string }[]> {
-    const messages = [];
-    for (let message = await this.next(); message !== undefined; message = await this.next())
-      messages.push(message);
-    return messages;
+  async rest(): Promise<RawMessage[]> {
+    await this.connection.ended;
+    return this.#messages.splice(0);
+  }
+
+  #read(): void {
+    for (;;) {
+      const frame = readFrame(this.connection.received);
+      if (frame === undefined) return;
+      this.connection.take(frame.end);
+      // The other side has said that it is done; it waits half a minute for us to say so too.
+      if (frame.head === CLOSE) this.connection.close();
+      else
+        this.#messages.push({ head: frame.head, bytes: frame.payload, text: frame.payload.toString('utf8') });
+    }
   }
 
   close(): void {
