@@ -31,20 +31,31 @@ for (const transport of ['socket', 'http'] as const) {
     const fates = await Promise.all(sent.map(({ delivered }) => delivered));
     expect(new Set(fates.map(({ outcome }) => outcome))).toEqual(new Set(['delivered']));
     expect(await idsAt(name)).toEqual(sent.map(({ id }) => id));
-    expect(post.status.get()).toMatchObject({ pending: 0, bytes: 0, online: true, state: 'online', problems: [] });
+    expect(post.status.get()).toMatchObject({
+      pending: 0,
+      bytes: 0,
+      online: true,
+      state: 'online',
+      problems: [],
+    });
   });
 
   test(`over ${transport}, a burst of 10,000 drains`, async () => {
     const name = `burst-${transport}`;
     const post = await connectTo(transport);
     const orders = post.queue(name);
-    const body = { customer: 'C-1', lines: Array.from({ length: 8 }, (_, n) => ({ n, sku: 'ABC-1234', qty: 3 })) };
+    const body = {
+      customer: 'C-1',
+      lines: Array.from({ length: 8 }, (_, n) => ({ n, sku: 'ABC-1234', qty: 3 })),
+    };
     const before = performance.now();
     const sent = await Promise.all(Array.from({ length: 10_000 }, () => orders.send(body)));
     const saved = performance.now();
     await sent.at(-1)?.delivered;
     const delivered = performance.now();
-    process.stdout.write(`saved ${(saved - before).toFixed(0)} ms, delivered ${(delivered - saved).toFixed(0)} ms\n`);
+    process.stdout.write(
+      `saved ${(saved - before).toFixed(0)} ms, delivered ${(delivered - saved).toFixed(0)} ms\n`,
+    );
     expect((await queueAt(name).counts()).ready).toBe(10_000);
   });
 }

@@ -1,5 +1,5 @@
 import { FRAME_EVENT, LIMITS } from '@fieldpost/protocol';
-import { io, type Socket } from 'socket.io-client';
+import type { io as openSocket, Socket } from 'socket.io-client';
 import type {
   CloseReason,
   Connection,
@@ -13,20 +13,45 @@ const SOCKET_PATH = 'v1/socket';
 /**
  * Frames as binary events of socket.io over a WebSocket. Each connection is one attempt: when to try again is the
  * session's decision, so socket.io's own reconnection is off.
+ *
+ * socket.io is loaded at the first attempt: an app that starts offline, or speaks HTTP only, does without it.
  */
 export function createSocketIoTransport(): Transport {
   return { connect: (request, listener) => new SocketConnection(request, listener) };
 }
 
 class SocketConnection implements Connection {
-  readonly #socket: Socket;
   readonly #listener: TransportListener;
+  #socket: Socket | undefined;
   #isOver = false;
 
   constructor(request: ConnectRequest, listener: TransportListener) {
-    const base = new URL(request.gateway);
     this.#listener = listener;
-    this.#socket = io(base.origin, {
+    import('socket.io-client').then(
+      ({ io }) => this.#begin(io, request),
+      (error: unknown) =>
+        this.#end({ code: 'lost', detail: `socket.io could not be loaded: ${String(error)}` }),
+    );
+  }
+
+  send(frames: readonly Uint8Array[]): void {
+    // What is sent after the end would wait inside socket.io for a connection that never comes.
+    if (this.#isOver || this.#socket?.connected !== true) return;
+    for (const frame of frames) this.#socket.emit(FRAME_EVENT, frame);
+  }
+
+  setToken(token: string): void {
+    if (this.#socket !== undefined) this.#socket.auth = { token };
+  }
+
+  close(): void {
+    this.#end({ code: 'closed-here', detail: 'closed by this device' });
+  }
+
+  #begin(io: typeof openSocket, request: ConnectRequest): void {
+    if (this.#isOver) return;
+    const base = new URL(request.gateway);
+    const socket = io(base.origin, {
       path: `${base.pathname.replace(/\/$/, '')}/${SOCKET_PATH}`,
       transports: ['websocket'],
       upgrade: false,
@@ -36,27 +61,14 @@ class SocketConnection implements Connection {
       timeout: LIMITS.answerTimeoutMs,
       auth: { token: request.token },
     });
-    this.#socket.on('connect', () => {
-      if (!this.#isOver) listener.opened();
+    this.#socket = socket;
+    socket.on('connect', () => {
+      if (!this.#isOver) this.#listener.opened();
     });
-    this.#socket.on(FRAME_EVENT, (frame: unknown) => this.#received(frame));
-    this.#socket.on('connect_error', (error) => this.#end(reasonOf(error)));
-    this.#socket.on('disconnect', (reason) => this.#end({ code: 'lost', detail: reason }));
-    this.#socket.connect();
-  }
-
-  send(frames: readonly Uint8Array[]): void {
-    // What is sent after the end would wait inside socket.io for a connection that never comes.
-    if (this.#isOver || !this.#socket.connected) return;
-    for (const frame of frames) this.#socket.emit(FRAME_EVENT, frame);
-  }
-
-  setToken(token: string): void {
-    this.#socket.auth = { token };
-  }
-
-  close(): void {
-    this.#end({ code: 'closed-here', detail: 'closed by this device' });
+    socket.on(FRAME_EVENT, (frame: unknown) => this.#received(frame));
+    socket.on('connect_error', (error) => this.#end(reasonOf(error)));
+    socket.on('disconnect', (reason) => this.#end({ code: 'lost', detail: reason }));
+    socket.connect();
   }
 
   #received(frame: unknown): void {
@@ -70,7 +82,7 @@ class SocketConnection implements Connection {
   #end(reason: CloseReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#socket.disconnect();
+    this.#socket?.disconnect();
     this.#listener.closed(reason);
   }
 }
