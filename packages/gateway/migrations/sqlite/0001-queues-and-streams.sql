@@ -67,7 +67,7 @@ CREATE TABLE queues (
   bytes INTEGER NOT NULL
 ) STRICT;
 
--- `key` packs queue, lane and arrival, so that a queue's messages lie on neighbouring pages in the order in which they
+-- `key` packs queue, priority and arrival, so that a queue's messages lie on neighbouring pages in the order in which they
 -- are handed out. There is deliberately no index on (epoch, number): the streams' marks keep doubles out.
 -- `source` is the symbol of the device and epoch that sent it. `head` is the message up to its body: id, length of the
 -- properties, properties. The body stands last, so that reading the rest does not touch its overflow pages.

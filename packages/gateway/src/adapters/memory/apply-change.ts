@@ -12,7 +12,7 @@ import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store
 import {
   createMemoryQueue,
   inQueueOrder,
-  laneOf,
+  ofSamePriority,
   type MemoryDisk,
   type MemoryQueue,
   type MemoryStream,
@@ -69,10 +69,10 @@ function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[
       `a priority is 0 to ${LIMITS.priorityMax}, not ${message.priority}`,
     );
     const key = nextKey(queue, message.priority);
-    const lane = laneOf(queue, key);
-    invariant(lane !== undefined, `no lane for key ${key}`);
+    const siblings = ofSamePriority(queue, key);
+    invariant(siblings !== undefined, `no place for key ${key}`);
     // The bytes are views on a frame that is gone when the next one arrives: keep copies.
-    lane.set(key, {
+    siblings.set(key, {
       key,
       id: uuidFromBytes(message.id) as MessageId,
       properties: message.properties.slice(),
@@ -87,7 +87,7 @@ function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[
     });
     queue.bytes += messageBytes(message);
     undo.push(() => {
-      lane.delete(key);
+      siblings.delete(key);
       queue.bytes -= messageBytes(message);
     });
   }

@@ -36,7 +36,7 @@ export interface MemoryStream {
 export interface MemoryQueue {
   row: QueueRow;
   /** From the highest priority to the lowest; in each, by key and so in order of arrival. */
-  readonly lanes: readonly Map<number, MemoryMessage>[];
+  readonly priorities: readonly Map<number, MemoryMessage>[];
   arrivals: number;
   bytes: number;
   readonly sends: Map<MessageId, SendRow>;
@@ -58,9 +58,9 @@ export interface MemoryMessage {
   leaseToken: string | undefined;
 }
 
-/** Arrivals that one lane has keys for. */
-const LANE_KEYS = 2 ** 48;
-const LANES = LIMITS.priorityMax + 1;
+/** Arrivals that one priority has keys for. */
+const PRIORITY_KEYS = 2 ** 48;
+const PRIORITIES = LIMITS.priorityMax + 1;
 
 /** An empty disk. */
 export function createMemoryDisk(generation: GenerationId): MemoryDisk {
@@ -78,7 +78,7 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
 export function createMemoryQueue(row: QueueRow): MemoryQueue {
   return {
     row,
-    lanes: Array.from({ length: LANES }, () => new Map()),
+    priorities: Array.from({ length: PRIORITIES }, () => new Map()),
     arrivals: 0,
     bytes: 0,
     sends: new Map(),
@@ -88,16 +88,16 @@ export function createMemoryQueue(row: QueueRow): MemoryQueue {
 /** The key of the next message of this priority: keys sort as the queue does. */
 export function nextKey(queue: MemoryQueue, priority: number): number {
   queue.arrivals += 1;
-  return laneNumber(priority) * LANE_KEYS + queue.arrivals;
+  return rankOf(priority) * PRIORITY_KEYS + queue.arrivals;
 }
 
-export function laneOf(queue: MemoryQueue, key: number): Map<number, MemoryMessage> | undefined {
-  return queue.lanes[Math.floor(key / LANE_KEYS)];
+export function ofSamePriority(queue: MemoryQueue, key: number): Map<number, MemoryMessage> | undefined {
+  return queue.priorities[Math.floor(key / PRIORITY_KEYS)];
 }
 
 /** All messages in queue order. */
 export function* inQueueOrder(queue: MemoryQueue): Generator<MemoryMessage> {
-  for (const lane of queue.lanes) yield* lane.values();
+  for (const messages of queue.priorities) yield* messages.values();
 }
 
 export function messageBytes(message: {
@@ -107,6 +107,6 @@ export function messageBytes(message: {
   return message.properties.length + message.body.length;
 }
 
-function laneNumber(priority: number): number {
-  return LANES - 1 - priority;
+function rankOf(priority: number): number {
+  return PRIORITIES - 1 - priority;
 }

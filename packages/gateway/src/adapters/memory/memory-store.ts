@@ -20,7 +20,7 @@ import type {
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
 import {
   inQueueOrder,
-  laneOf,
+  ofSamePriority,
   type MemoryDisk,
   type MemoryMessage,
   type MemoryQueue,
@@ -233,8 +233,8 @@ function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {
 function settleOne(queue: MemoryQueue | undefined, settlement: Settlement, now: number): SettleResult {
   const { receipt } = settlement;
   const parts = parseReceipt(receipt);
-  const lane = queue === undefined || parts === undefined ? undefined : laneOf(queue, parts.key);
-  const message = parts === undefined ? undefined : lane?.get(parts.key);
+  const siblings = queue === undefined || parts === undefined ? undefined : ofSamePriority(queue, parts.key);
+  const message = parts === undefined ? undefined : siblings?.get(parts.key);
   if (
     queue === undefined ||
     message === undefined ||
@@ -249,7 +249,7 @@ function settleOne(queue: MemoryQueue | undefined, settlement: Settlement, now: 
   }
   message.leaseToken = undefined;
   if (settlement.type === 'ack') {
-    lane?.delete(message.key);
+    siblings?.delete(message.key);
     queue.bytes -= messageBytes(message);
   } else if (settlement.type === 'nack') {
     message.heldUntil = now + settlement.delayMs;

@@ -5,7 +5,7 @@ import {
   ARRIVALS_MAX,
   arrivalsBefore,
   keyOfPlace,
-  laneStart,
+  priorityStart,
   placeOfKey,
   priorityOfKey,
   QUEUES_MAX,
@@ -50,7 +50,7 @@ test('the largest key is the largest safe integer', () => {
 
 test('no number beyond its bits is taken', () => {
   for (const bad of [-1, QUEUES_MAX, 0.5, Number.NaN]) expect(() => queueStart(bad)).toThrow(InvariantError);
-  for (const bad of [-1, 8, 0.5, Number.NaN]) expect(() => laneStart(0, bad)).toThrow(InvariantError);
+  for (const bad of [-1, 8, 0.5, Number.NaN]) expect(() => priorityStart(0, bad)).toThrow(InvariantError);
   expect(keyOfPlace(0, placeOfKey(Number.MAX_SAFE_INTEGER))).toBe(queueEnd(0) - 1);
   expect(keyOfPlace(0, queueEnd(0))).toBeUndefined();
 });
@@ -69,5 +69,5 @@ test('arrival numbers go on, start again only in an empty queue past the half, a
 });
 
 function keyOf(one: { readonly queue: number; readonly priority: number; readonly arrival: number }): number {
-  return laneStart(one.queue, one.priority) + one.arrival;
+  return priorityStart(one.queue, one.priority) + one.arrival;
 }

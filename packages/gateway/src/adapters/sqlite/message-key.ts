@@ -4,17 +4,17 @@ import { StoreError } from '../../core/store-error.ts';
 /**
  * The key of a message: one integer that sorts as its queue does.
  *
- *     queue (12 bits) ‖ lane (3 bits) ‖ arrival (38 bits)        53 bits, a JavaScript safe integer
+ *     queue (12 bits) ‖ 7 − priority (3 bits) ‖ arrival (38 bits)        53 bits, a JavaScript safe integer
  *
  * - queue: 0 … 4,095. The number of a deleted queue is given again when the others are used up.
- * - lane: 7 − priority, so that the highest priority comes first.
+ * - 7 − priority: the highest priority comes first.
  * - arrival: 1 … 274,877,906,943, one counter per queue: a thousand messages a second for 8.7 years. A queue that has
  *   used half of it starts again at 1 when it is empty; one that never is empty refuses with `quota-exceeded` at the end.
  *
  * Receipts and cursors carry the key without the queue's part.
  */
 const QUEUE_BITS = 12;
-const LANE_BITS = 3;
+const PRIORITY_BITS = 3;
 const ARRIVAL_BITS = 38;
 
 /** Queues that one store can hold. */
@@ -22,8 +22,8 @@ export const QUEUES_MAX = 2 ** QUEUE_BITS;
 /** The last arrival number of a queue. */
 export const ARRIVALS_MAX = 2 ** ARRIVAL_BITS - 1;
 
-const LANE_KEYS = 2 ** ARRIVAL_BITS;
-const QUEUE_KEYS = 2 ** (ARRIVAL_BITS + LANE_BITS);
+const PRIORITY_KEYS = 2 ** ARRIVAL_BITS;
+const QUEUE_KEYS = 2 ** (ARRIVAL_BITS + PRIORITY_BITS);
 
 /** The first key that a message of the queue can have. */
 export function queueStart(queueNumber: number): number {
@@ -40,16 +40,16 @@ export function queueEnd(queueNumber: number): number {
 }
 
 /** The first key of a priority within the queue's keys. */
-export function laneStart(queueNumber: number, priority: number): number {
+export function priorityStart(queueNumber: number, priority: number): number {
   invariant(
     Number.isInteger(priority) && priority >= 0 && priority <= LIMITS.priorityMax,
     `a priority is 0 to ${LIMITS.priorityMax}, not ${priority}`,
   );
-  return queueStart(queueNumber) + (LIMITS.priorityMax - priority) * LANE_KEYS;
+  return queueStart(queueNumber) + (LIMITS.priorityMax - priority) * PRIORITY_KEYS;
 }
 
 export function priorityOfKey(key: number): number {
-  return LIMITS.priorityMax - (Math.floor(key / LANE_KEYS) % (LIMITS.priorityMax + 1));
+  return LIMITS.priorityMax - (Math.floor(key / PRIORITY_KEYS) % (LIMITS.priorityMax + 1));
 }
 
 /** The key within its queue, as receipts and cursors carry it. */

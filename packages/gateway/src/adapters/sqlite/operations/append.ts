@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { NewMessage } from '../../../ports/gateway-store.ts';
-import { arrivalsBefore, laneStart } from '../message-key.ts';
+import { arrivalsBefore, priorityStart } from '../message-key.ts';
 import type { QueueState } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { headOf, sourceName } from './stored-message.ts';
@@ -26,7 +26,7 @@ export function prepareAppend(database: Database.Database, symbols: Symbols): Ap
     let bytes = 0;
     for (const [index, message] of messages.entries()) {
       const { properties, body, sentAt, arrivedAt, origin, priority } = message;
-      const key = laneStart(queue.number, priority) + before + index + 1;
+      const key = priorityStart(queue.number, priority) + before + index + 1;
       values.push(key, sentAt, arrivedAt, source(origin), origin?.number ?? null, headOf(message), body);
       if (index < single || (index + 1 - single) % ROWS === 0) {
         (index < single ? insertOne : insertMany).run(values);

@@ -1,7 +1,7 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import type { QueueInfo } from '../../../ports/gateway-store.ts';
-import { laneStart, queueEnd, queueStart } from '../message-key.ts';
+import { priorityStart, queueEnd, queueStart } from '../message-key.ts';
 import type { HeldCounts, QueueState } from '../queue-states.ts';
 
 /**
@@ -44,8 +44,8 @@ export function prepareDescribeQueue(database: Database.Database): DescribeQueue
     if (queue.messages === 0) return undefined;
     let arrivedAt: number | undefined;
     for (let priority: number = LIMITS.priorityMax; priority >= 0; priority--) {
-      const end = priority === 0 ? queueEnd(queue.number) : laneStart(queue.number, priority - 1);
-      const head = selectHead.get(laneStart(queue.number, priority), end)?.arrived_at;
+      const end = priority === 0 ? queueEnd(queue.number) : priorityStart(queue.number, priority - 1);
+      const head = selectHead.get(priorityStart(queue.number, priority), end)?.arrived_at;
       if (head !== undefined) arrivedAt = Math.min(arrivedAt ?? head, head);
     }
     return arrivedAt;
