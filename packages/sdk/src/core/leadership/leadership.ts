@@ -72,7 +72,7 @@ export function stepLeadership(
     case 'started':
       return { state: { ...LEADERSHIP_OFF, kind: 'queued' }, effects: [{ type: 'acquireLock' }] };
     case 'lockHeld':
-      return state.kind === 'queued' ? ask(state, 'asking', moment) : same(state);
+      return state.kind === 'queued' ? takeOver(state, moment) : same(state);
     case 'lockLost':
       return state.kind === 'off'
         ? same(state)
@@ -148,6 +148,16 @@ function ask(state: LeadershipState, kind: 'asking' | 'renewing', moment: Moment
     },
     effects: [{ type: 'askLease', until: moment.wallMs + LEASE_MS, now: moment.wallMs }],
   };
+}
+
+/**
+ * Asks for the lease as if every running one had ended: who held the lock before has given it up, so its lease is that of
+ * a page that was reloaded or crashed, and nobody needs to wait for it. Where everybody holds the lock, a new tab takes
+ * the lease over once.
+ */
+function takeOver(state: LeadershipState, moment: Moment): LeadershipStep {
+  const end = moment.wallMs + LEASE_MS;
+  return { ...ask(state, 'asking', moment), effects: [{ type: 'askLease', until: end, now: end }] };
 }
 
 function wait(delayMs: number, moment: Moment): LeadershipStep {
