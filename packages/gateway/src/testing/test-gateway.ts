@@ -67,9 +67,9 @@ export interface TestAnswer {
 export async function createTestGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const clock = new ManualClock(1_800_000_000_000);
   const store: GatewayStore = openMemoryStore(createMemoryDisk(deviceId(99) as never));
-  const receive = store.receive.bind(store);
+  const leaseInStore = store.receive.bind(store);
   store.receive = async (request) => {
-    const messages = await receive(request);
+    const messages = await leaseInStore(request);
     options.afterReceive?.();
     return messages;
   };
