@@ -39,8 +39,6 @@ export interface DayProgress {
 export interface DayResult extends DayFindings {
   readonly faults: Readonly<Record<string, number>>;
   readonly bytes: number;
-  /** Errors that pages met and nothing handled; they are no finding by themselves. */
-  readonly pageErrors: readonly string[];
 }
 
 /** One field day, from starting everything to comparing the end with the file. */
@@ -52,7 +50,6 @@ export class FieldDay {
   readonly #plan: Plan;
   readonly #faults = new FaultLog();
   readonly #ledger: LedgerReader;
-  readonly #pageErrors: string[] = [];
   readonly #surprises: string[] = [];
   readonly #tablets: Tablet[] = [];
   #gateway: GatewayProcess | undefined;
@@ -110,7 +107,6 @@ export class FieldDay {
       wrong: [...undrained, ...this.#surprises, ...this.#missedFaults(), ...findings.wrong],
       faults: this.#faults.tally(),
       bytes,
-      pageErrors: this.#pageErrors,
     };
   }
 
@@ -151,7 +147,7 @@ export class FieldDay {
             expiresInMs: tokenLastsMs,
           }),
         burst: burstsOf(this.#rng.fork(`bursts-${index}`)),
-        onError: (text) => this.#pageErrors.push(`${book.tablet}: ${text}`),
+        onError: (text) => this.#surprises.push(`an error on the page of ${book.tablet}: ${text}`),
       });
       this.#tablets.push(tablet);
     }

@@ -33,22 +33,15 @@ export function tableOf(report: Report): string {
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const lines = rows.map(([name, value]) => `  ${name.padEnd(width)}  ${String(value).padStart(8)}`);
-  return [
-    '',
-    ...lines,
-    '',
-    ...listed('wrong', report.wrong),
-    ...listed('page errors', report.pageErrors),
-    verdict(report),
-  ].join('\n');
+  return ['', ...lines, '', ...listed(report.wrong), verdict(report)].join('\n');
 }
 
 const linesMax = 20;
 
-function listed(title: string, lines: readonly string[]): string[] {
+function listed(lines: readonly string[]): string[] {
   if (lines.length === 0) return [];
   const more = lines.length > linesMax ? [`  … and ${lines.length - linesMax} more`] : [];
-  return [`${title}:`, ...lines.slice(0, linesMax).map((line) => `  ${line}`), ...more, ''];
+  return ['wrong:', ...lines.slice(0, linesMax).map((line) => `  ${line}`), ...more, ''];
 }
 
 function verdict({ orders, wrong }: Report): string {

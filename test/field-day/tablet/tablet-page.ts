@@ -47,18 +47,28 @@ function createTeller(): (state: TabletState) => void {
     setTimeout(() => {
       const body = JSON.stringify(latest);
       latest = undefined;
-      fetch('/state', { method: 'POST', body }).catch(report);
+      // The server is away only when the page is being left, and the next page tells its own state.
+      fetch('/state', { method: 'POST', body }).catch(() => undefined);
     }, tellEveryMs);
   };
 }
 
 async function ask<Answer>(path: string): Promise<Answer> {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`${path} answered ${response.status}`);
-  return (await response.json()) as Answer;
+  try {
+    const response = await fetch(path);
+    return (await response.json()) as Answer;
+  } catch (cause) {
+    throw new BrokenOff(`${path} was broken off`, { cause });
+  }
+}
+
+/** A request to the page's own server that ended with the page, or with the day: no error of anybody. */
+class BrokenOff extends Error {
+  override readonly name = 'BrokenOff';
 }
 
 function report(error: unknown): void {
+  if (error instanceof BrokenOff) return;
   const text = error instanceof Error ? `${error.stack ?? error.message}` : String(error);
   navigator.sendBeacon('/error', text);
 }
