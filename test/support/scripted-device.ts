@@ -1,0 +1,209 @@
+import {
+  type DownFrame,
+  type GenerationId,
+  type Hello,
+  LIMITS,
+  type MessageId,
+  type Push,
+  type Run,
+  type SessionNonce,
+  type StreamKey,
+  type StreamState,
+  unpackEntries,
+  type UpFrame,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
+import { connect, type ConnectOptions, type Fieldpost } from '@fieldpost/sdk';
+import {
+  createMemoryOutboxStore,
+  createSeededEntropy,
+  ManualClock,
+  MemoryDatabase,
+  type ScriptedConnection,
+  ScriptedTransport,
+  type Signals,
+} from '@fieldpost/sdk/testing';
+
+export const SESSION = { number: 1, nonce: '0011223344556677' as SessionNonce };
+const GENERATION = '8d1f6f0e-0000-4000-8000-000000000001' as GenerationId;
+
+type Limits = Extract<DownFrame, { type: 'welcome' }>['limits'];
+
+export interface ScriptedDeviceOptions {
+  readonly database?: MemoryDatabase;
+  readonly clock?: ManualClock;
+  readonly seed?: string;
+  readonly signals?: Signals;
+  readonly connect?: Partial<ConnectOptions>;
+}
+
+/** The real SDK on a memory store and a manual clock; the test is the gateway. */
+export class ScriptedDevice {
+  readonly database: MemoryDatabase;
+  readonly clock: ManualClock;
+  readonly socket: ScriptedTransport;
+  readonly http: ScriptedTransport;
+  readonly post: Fieldpost;
+
+  private constructor(database: MemoryDatabase, clock: ManualClock, post: Fieldpost, transports: Transports) {
+    this.database = database;
+    this.clock = clock;
+    this.post = post;
+    this.socket = transports.socket;
+    this.http = transports.http;
+  }
+
+  static async open(options: ScriptedDeviceOptions = {}): Promise<ScriptedDevice> {
+    const { database = new MemoryDatabase(), clock = new ManualClock(), seed = 'device' } = options;
+    const transports = { socket: new ScriptedTransport(), http: new ScriptedTransport() };
+    const post = await connect({
+      gateway: 'https://gateway.test',
+      token: () => 'token',
+      ...options.connect,
+      surroundings: {
+        store: createMemoryOutboxStore(database),
+        clock,
+        entropy: createSeededEntropy(seed),
+        hints: { subscribe: () => () => undefined },
+        ...transports,
+        ...(options.signals === undefined ? {} : { signals: options.signals }),
+        ...options.connect?.surroundings,
+      },
+    });
+    const device = new ScriptedDevice(database, clock, post, transports);
+    await device.settle();
+    return device;
+  }
+
+  /** Opens the latest connection and welcomes the device; streams that it names are as new to the gateway, unless said. */
+  async greet(
+    answers: readonly StreamState[] = [],
+    limits: Partial<Limits> = {},
+  ): Promise<ScriptedConnection> {
+    const connection = this.socket.latest;
+    connection.open();
+    await this.settle();
+    const hello = helloOf(connection);
+    const streams = hello.streams.map(
+      (stream) =>
+        answers.find((answer) => sameStream(answer, stream)) ?? {
+          ...state(stream, 0),
+          since: stream.acknowledged,
+        },
+    );
+    connection.answer(welcome(streams, limits));
+    await this.settle();
+    return connection;
+  }
+
+  /** Lets everything run that needs no time to pass. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** Lets time pass. */
+  async pass(milliseconds: number): Promise<void> {
+    this.clock.advance(milliseconds);
+    await this.settle();
+  }
+
+  /** Ends the connection, and waits for the next one. */
+  async reconnect(): Promise<void> {
+    const before = this.socket.connections.length;
+    this.socket.latest.end();
+    for (let tries = 0; this.socket.connections.length === before; tries++) {
+      if (tries === 100) throw new Error('the device does not connect again');
+      await this.pass(1_000);
+    }
+  }
+}
+
+interface Transports {
+  readonly socket: ScriptedTransport;
+  readonly http: ScriptedTransport;
+}
+
+export function welcome(streams: readonly StreamState[], limits: Partial<Limits> = {}): DownFrame {
+  return {
+    type: 'welcome',
+    version: 1,
+    session: SESSION,
+    generation: GENERATION,
+    limits: {
+      frameBytes: LIMITS.frameBytes,
+      bodyBytes: LIMITS.bodyBytesMax,
+      runMessages: LIMITS.runMessages,
+      windowMessages: LIMITS.windowMessages,
+      windowBytes: LIMITS.windowBytes,
+      ...limits,
+    },
+    streams: [...streams],
+    serverTimeMs: 0,
+  };
+}
+
+/** What the gateway says of a stream of which it has accepted up to a number. */
+export function state(stream: StreamKey, accepted: number, acceptedId?: MessageId): StreamState {
+  const { epoch, queue, priority } = stream;
+  return {
+    epoch,
+    queue,
+    priority,
+    attempt: 0,
+    accepted,
+    since: 0,
+    ...(acceptedId === undefined ? {} : { acceptedId }),
+  };
+}
+
+/** The answer of a gateway that took everything of a push. */
+export function ackOf(push: Push): DownFrame {
+  const last = new Map(push.runs.map((run) => [`${run.epoch}${run.priority}${run.queue}`, run]));
+  return { type: 'ack', streams: [...last.values()].map(takenState) };
+}
+
+export function takenState(run: Run): StreamState {
+  const ids = idsOf(run);
+  const skips = run.skips?.map(({ index, id, code }) => ({ number: run.first + index, id, code }));
+  return {
+    ...state(run, run.first + ids.length - 1, ids.at(-1)),
+    attempt: run.attempt,
+    since: run.acknowledged,
+    ...(skips === undefined ? {} : { skips }),
+  };
+}
+
+/** The ids of a run's messages; for a skip, the one it names. */
+export function idsOf(run: Run): MessageId[] {
+  return unpackEntries(run.messages, LIMITS.runMessages).map((entry, index) =>
+    entry.length === 0
+      ? (run.skips?.find((skip) => skip.index === index)?.id ?? fail('a skip without an id'))
+      : (uuidFromBytes(entry.subarray(0, 16)) as MessageId),
+  );
+}
+
+export function pushesOf(connection: ScriptedConnection): Push[] {
+  return connection.sent.filter((frame): frame is Push => frame.type === 'push');
+}
+
+export function runsOf(connection: ScriptedConnection): Run[] {
+  return pushesOf(connection).flatMap(({ runs }) => runs);
+}
+
+export function helloOf(connection: ScriptedConnection): Hello {
+  const hello = connection.sent.findLast((frame: UpFrame): frame is Hello => frame.type === 'hello');
+  return hello ?? fail('no hello was sent');
+}
+
+/** The first and the last number of each run. */
+export function numbersOf(runs: readonly Run[]): string[] {
+  return runs.map((run) => `${run.first}-${run.first + idsOf(run).length - 1}`);
+}
+
+function sameStream(one: StreamKey, other: StreamKey): boolean {
+  return one.epoch === other.epoch && one.queue === other.queue && one.priority === other.priority;
+}
+
+function fail(what: string): never {
+  throw new Error(what);
+}
