@@ -1,4 +1,4 @@
-import { type DeviceId, instant } from '@fieldpost/protocol';
+import { instant } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
 import type { Moment } from '../moment.ts';
 import {
