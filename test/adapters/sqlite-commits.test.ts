@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { GatewayStore, NewMessage } from '@fieldpost/gateway/testing/suites';
 import Database from 'better-sqlite3';
@@ -173,6 +174,23 @@ describe('the log', () => {
     await append(opened, 1000, 100);
     await opened.close();
     expect(() => statSync(`${harness.file}-wal`)).toThrow('ENOENT');
+  });
+});
+
+describe('a backup that cannot be made', () => {
+  test.each([
+    ['its folder does not exist', 'missing/backup.db', 'not-found'],
+    ['its folder is a file', 'gateway.db/backup.db', 'not-found'],
+    ['a folder has its name', '.', 'conflict'],
+  ])('says so when %s, leaves nothing behind, and the store goes on', async (_, name, code) => {
+    const opened = await openWithQueue({});
+    const before = readdirSync(harness.folder);
+    await expect(opened.backup(join(harness.folder, name))).rejects.toMatchObject({
+      name: 'StoreError',
+      code,
+    });
+    expect(readdirSync(harness.folder)).toEqual(before);
+    await append(opened);
   });
 });
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { StoreError } from '../../core/store-error.ts';
-import { openingError, systemCodeOf } from './sqlite-error.ts';
+import { codeOf, systemCodeOf } from './sqlite-error.ts';
 
 /**
  * Copies the database page by page while it is in use, then makes the copy a store of its own: with a new generation,
@@ -11,22 +11,35 @@ import { openingError, systemCodeOf } from './sqlite-error.ts';
  *
  * The copy gets its name only when it is whole and synced.
  *
- * @throws StoreError `conflict` when the file exists; `store-full`, `store-read-only`, `store-failed`
+ * @throws StoreError `conflict` when the file exists, `not-found` when its folder does not; `store-full`,
+ * `store-read-only`, `store-failed` when it cannot be written. The store itself goes on
  */
 export async function backUp(database: Database.Database, file: string): Promise<void> {
+  const folder = dirname(file);
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new StoreError('not-found', `the backup's folder ${folder} does not exist: make it first`);
+  }
+  if (existsSync(file)) throw existsAlready(file);
   const partial = `${file}.${randomUUID()}.partial`;
   try {
     await database.backup(partial);
     separate(partial);
     linkSync(partial, file);
-    syncFolder(dirname(file));
+    syncFolder(folder);
   } catch (error) {
-    if (systemCodeOf(error) === 'EEXIST')
-      throw new StoreError('conflict', `the backup file ${file} exists: name another one`, { cause: error });
-    throw openingError(error, file);
+    if (systemCodeOf(error) === 'EEXIST') throw existsAlready(file, { cause: error });
+    throw new StoreError(
+      codeOf(error),
+      `the backup ${file} cannot be written (${String(error)}); there is none`,
+      { cause: error },
+    );
   } finally {
     for (const suffix of ['', '-journal', '-wal', '-shm']) rmSync(partial + suffix, { force: true });
   }
+}
+
+function existsAlready(file: string, options?: ErrorOptions): StoreError {
+  return new StoreError('conflict', `the backup file ${file} exists: name another one`, options);
 }
 
 function separate(file: string): void {
@@ -46,8 +59,9 @@ function separate(file: string): void {
   }
 }
 
-/** A new name is durable only with its folder. */
+/** A new name is durable only with its folder. Windows has no way to ask for it, and does it by itself. */
 function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
   const descriptor = openSync(folder, 'r');
   try {
     fsyncSync(descriptor);

@@ -21,57 +21,49 @@ export function reachOf(error: unknown): Reach {
 /** What callers get for an error of a call: SQLite's own errors as StoreError, others as they are. */
 export function callerError(error: unknown, file: string): unknown {
   if (!(error instanceof Database.SqliteError)) return error;
-  const code = codeOf(error.code);
+  const code = codeOf(error);
   return new StoreError(
     code,
     `${TEXTS[code] ?? 'the store failed'} (${error.code} on ${file}: ${error.message})`,
-    { cause: error },
+    {
+      cause: error,
+    },
   );
 }
 
 /** What the opener of a store gets. */
 export function openingError(error: unknown, file: string): CodedError {
   if (error instanceof CodedError) return error;
-  if (error instanceof Database.SqliteError) {
-    const code = openingCodeOf(error.code);
-    return new StoreError(
-      code,
-      `${OPENING_TEXTS[code] ?? 'cannot open the store'} (${error.code} on ${file}: ${error.message})`,
-      { cause: error },
-    );
-  }
-  const systemCode = systemCodeOf(error);
-  const code =
-    systemCode === 'EROFS' || systemCode === 'EACCES' || systemCode === 'EPERM'
-      ? 'store-read-only'
-      : systemCode === 'ENOSPC'
-        ? 'store-full'
-        : 'store-failed';
-  return new StoreError(
-    code,
-    `${OPENING_TEXTS[code] ?? 'cannot open the store'} (${systemCode ?? String(error)} on ${file})`,
-    { cause: error },
-  );
+  const code = openingCodeOf(error);
+  const text = OPENING_TEXTS[code] ?? 'the store cannot be opened';
+  return new StoreError(code, `${text} (${detailOf(error)} on ${file})`, { cause: error });
 }
 
-/** The `errno` name of a system call's error. */
+/** The `errno` name of a system call's error, or SQLite's own. */
 export function systemCodeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-function codeOf(sqliteCode: string): Code {
-  if (sqliteCode === 'SQLITE_FULL') return 'store-full';
-  if (sqliteCode === 'SQLITE_TOOBIG') return 'too-large';
-  if (/^SQLITE_CONSTRAINT_(?:PRIMARYKEY|UNIQUE|ROWID)/.test(sqliteCode)) return 'conflict';
-  if (/^SQLITE_(?:CONSTRAINT|MISMATCH|RANGE)/.test(sqliteCode)) return 'internal';
-  if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(sqliteCode)) return 'store-damaged';
-  return sqliteCode.startsWith('SQLITE_READONLY') ? 'store-read-only' : 'store-failed';
+/** Our code for an error of SQLite or the system. */
+export function codeOf(error: unknown): Code {
+  const name = systemCodeOf(error) ?? '';
+  if (name === 'SQLITE_FULL' || name === 'ENOSPC') return 'store-full';
+  if (name === 'SQLITE_TOOBIG') return 'too-large';
+  if (/^SQLITE_CONSTRAINT_(?:PRIMARYKEY|UNIQUE|ROWID)/.test(name)) return 'conflict';
+  if (/^SQLITE_(?:CONSTRAINT|MISMATCH|RANGE)/.test(name)) return 'internal';
+  if (/^SQLITE_(?:CORRUPT|NOTADB)/.test(name)) return 'store-damaged';
+  return /^(?:SQLITE_READONLY|EROFS$|EACCES$|EPERM$)/.test(name) ? 'store-read-only' : 'store-failed';
 }
 
-function openingCodeOf(sqliteCode: string): Code {
-  if (/^SQLITE_(?:BUSY|LOCKED)/.test(sqliteCode)) return 'store-locked';
-  if (sqliteCode.startsWith('SQLITE_CANTOPEN')) return 'store-read-only';
-  return codeOf(sqliteCode);
+function openingCodeOf(error: unknown): Code {
+  const name = systemCodeOf(error) ?? '';
+  if (/^SQLITE_(?:BUSY|LOCKED)/.test(name)) return 'store-locked';
+  return name.startsWith('SQLITE_CANTOPEN') ? 'store-read-only' : codeOf(error);
+}
+
+function detailOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return `${systemCodeOf(error) ?? 'no code'}: ${message}`;
 }
 
 const TEXTS: Partial<Record<Code, string>> = {

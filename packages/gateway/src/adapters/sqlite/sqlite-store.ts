@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { access } from 'node:fs/promises';
 import type { GenerationId } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { StoreError } from '../../core/store-error.ts';
@@ -180,11 +179,6 @@ class SqliteStore implements GatewayStore {
 
   async backup(file: string): Promise<void> {
     await this.#commits.read(() => undefined);
-    const exists = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (exists) throw new StoreError('conflict', `the backup file ${file} exists: name another one`);
     const copying = backUp(this.#database, file);
     this.#running = Promise.allSettled([this.#running, copying]);
     return copying;

@@ -72,6 +72,16 @@ export function queuesSuite(store: () => GatewayStore): void {
     expect(second).toMatchObject({ properties: new Uint8Array(0), body: new Uint8Array(0) });
   });
 
+  test('a message that breaks its shape fails its call as a bug, and nothing of the call is stored', async () => {
+    await withMessages(0);
+    const broken = [{ id: new Uint8Array(15) }, { priority: 8 }, { priority: -1 }, { priority: 0.5 }];
+    for (const changes of broken) {
+      const appending = append(store(), [newMessage(1), newMessage(2, changes)]);
+      await expect(appending).rejects.toMatchObject({ name: 'InvariantError' });
+    }
+    expect(await store().getQueue('orders', NOW)).toMatchObject({ ready: 0, bytes: 0 });
+  });
+
   test('a leased message is nobody else’s until the lease ends, then it is back at its old place', async () => {
     await withMessages(3);
     const first = await receiveOne();

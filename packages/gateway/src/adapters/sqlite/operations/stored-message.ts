@@ -1,4 +1,4 @@
-import { type DeviceId, type EpochId, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
+import { type DeviceId, type EpochId, invariant, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
 import type { NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import { priorityOfKey } from '../message-key.ts';
@@ -26,9 +26,9 @@ const HEAD_BYTES = ID_BYTES + 2;
  * nothing is copied here.
  */
 export function headOf({ id, properties }: NewMessage): Uint8Array {
+  invariant(id.length === ID_BYTES, `a message id has ${ID_BYTES} bytes, not ${id.length}`);
   const isOnePiece = id.buffer === properties.buffer && id.byteOffset + HEAD_BYTES === properties.byteOffset;
-  if (isOnePiece && id.length === ID_BYTES)
-    return new Uint8Array(id.buffer, id.byteOffset, HEAD_BYTES + properties.length);
+  if (isOnePiece) return new Uint8Array(id.buffer, id.byteOffset, HEAD_BYTES + properties.length);
   const head = new Uint8Array(HEAD_BYTES + properties.length);
   head.set(id, 0);
   new DataView(head.buffer).setUint16(ID_BYTES, properties.length);
