@@ -9,20 +9,27 @@ export interface Batch {
   readonly entries: Uint8Array<ArrayBuffer>;
 }
 
-/** The orders of one device as they travel, packed in batches: made before the clock starts, the same for every contestant. */
-export function packBatches(seed: number, messages: number, batchMessages: number): Batch[] {
+/** Different bodies; more of them would only take longer to make. */
+const bodiesMade = 1000;
+
+/** The bodies that devices send over and over, as JSON. */
+export function makeBodies(seed: number): Uint8Array[] {
   const encoder = new TextEncoder();
-  const encoded = makeOrders(seed, messages).map((order) =>
-    encodeMessage({
-      id: randomUUID() as string as MessageId,
-      properties: {},
-      body: encoder.encode(JSON.stringify(order)),
-    }),
-  );
+  return makeOrders(seed, bodiesMade).map((order) => encoder.encode(JSON.stringify(order)));
+}
+
+/** The messages of one device as they travel, packed in batches: made before the clock starts, the same for everyone. */
+export function packBatches(bodies: readonly Uint8Array[], messages: number, batchMessages: number): Batch[] {
   const batches: Batch[] = [];
   for (let start = 0; start < messages; start += batchMessages) {
-    const part = encoded.slice(start, start + batchMessages);
-    batches.push({ first: start + 1, count: part.length, entries: packEntries(part) });
+    const entries = Array.from({ length: Math.min(batchMessages, messages - start) }, (_, index) =>
+      encodeMessage({
+        id: randomUUID() as string as MessageId,
+        properties: {},
+        body: bodies[(start + index) % bodies.length] ?? new Uint8Array(),
+      }),
+    );
+    batches.push({ first: start + 1, count: entries.length, entries: packEntries(entries) });
   }
   return batches;
 }

@@ -1,7 +1,7 @@
 import { createBareDevice } from './bare-device.ts';
 import { createFieldpostDevice } from './fieldpost-device.ts';
 import type { LoadDevice, LoadTarget } from './load-device.ts';
-import { type Batch, packBatches } from './load-messages.ts';
+import { type Batch, makeBodies, packBatches } from './load-messages.ts';
 
 export interface LoadRequest {
   readonly target: LoadTarget;
@@ -25,9 +25,10 @@ const create = { fieldpost: createFieldpostDevice, bare: createBareDevice };
 export async function runLoad(request: LoadRequest): Promise<LoadOutcome> {
   const { target, devices: count, inFlight } = request;
   const each = Math.ceil(request.messages / count);
-  const loads = Array.from({ length: count }, (_, index) => ({
+  const bodies = makeBodies(request.seed);
+  const loads = Array.from({ length: count }, () => ({
     device: create[target.kind](target),
-    batches: packBatches(request.seed + index, each, request.batchMessages),
+    batches: packBatches(bodies, each, request.batchMessages),
   }));
   try {
     for (const { device } of loads) await device.open();

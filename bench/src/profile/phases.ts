@@ -5,7 +5,7 @@ interface PhaseRule {
 
 // The first rule that fits decides.
 const rules: readonly PhaseRule[] = [
-  { file: /bench\/src\/load|bench\/src\/orders/, phase: 'bench' },
+  { file: /bench\/src\/(load|orders)|protocol\/src\/rng/, phase: 'bench' },
   { file: /protocol\/src\/(message|entries|utf8|ids)\.ts/, phase: 'messages: encode, split, ids' },
   { file: /protocol\/src\/|@msgpack\/|valibot/, phase: 'frames: encode, decode, check' },
   { file: /sdk\/src\/adapters\/indexeddb|node_modules\/idb\//, phase: 'IndexedDB' },
