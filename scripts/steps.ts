@@ -19,6 +19,7 @@ export const steps: readonly Step[] = [
   check('size', 'size-limit'),
   check('unused', 'knip'),
   vitest('browser', 'beyond'),
+  vitest('e2e', 'beyond'),
   vitest('chaos', 'beyond'),
   vitest('bench', 'beyond'),
 ];
