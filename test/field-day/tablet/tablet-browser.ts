@@ -4,9 +4,9 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CHROMIUM_ARGUMENTS } from '../../support/browsers/chromium.ts';
+import { programPath } from '../../support/browsers/engine.ts';
 import { bounded } from '../bounded.ts';
 
-const chromium = '/usr/bin/chromium';
 const startsWithinMs = 30_000;
 const answersWithinMs = 10_000;
 
@@ -32,7 +32,7 @@ export class TabletBrowser {
   async start(): Promise<void> {
     if (this.#isDisposed) throw new Error('the day is over');
     const browser = spawn(
-      chromium,
+      programPath('chromium'),
       [
         ...CHROMIUM_ARGUMENTS,
         '--headless',
