@@ -46,6 +46,20 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 90_000, hookTimeout: 90_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'hazards',
+          include: ['test/browser/hazards/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        extends: true,
         test: { name: 'browser', include: ['test/browser/**/*.browser.test.ts'], browser: browserOptions },
       },
     ],
