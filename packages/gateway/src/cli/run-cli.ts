@@ -4,9 +4,7 @@ import { type ConfigSources, loadConfig, type GatewayConfig } from '../config/lo
 import { type SettingKey, SETTINGS } from '../config/settings.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import { GATEWAY_VERSION } from '../version.ts';
-import { backup } from './backup.ts';
-import { serve } from './serve.ts';
-import { token, type TokenArguments } from './token.ts';
+import type { TokenArguments } from './token.ts';
 
 export interface CliOptions {
   /** Given by tests only. */
@@ -33,6 +31,7 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   }
 }
 
+// Each command loads what it needs: help and refusals should not wait for a database driver.
 function createProgram(setExitCode: (code: number) => void, options: CliOptions): Command {
   const program = new Command('fieldpost-gateway')
     .description(
@@ -47,6 +46,7 @@ function createProgram(setExitCode: (code: number) => void, options: CliOptions)
     .command('serve', { isDefault: true })
     .description('run the gateway (the default)')
     .action(async (given: Readonly<Record<string, string>>) => {
+      const { serve } = await import('./serve.ts');
       setExitCode(await serve(configOf(given), options));
     });
   addSettings(serveCommand);
@@ -61,6 +61,7 @@ function addBackupCommand(program: Command): void {
     .description('write a consistent copy of the store to FILE, also while the gateway runs')
     .argument('<file>', 'a file that is not there yet')
     .action(async (file: string, given: Readonly<Record<string, string>>) => {
+      const { backup } = await import('./backup.ts');
       await backup(configOf(given), file);
       process.stderr.write(`backed up to ${file}\n`);
     });
@@ -83,6 +84,7 @@ function addTokenCommand(program: Command): void {
     .option('--manage <patterns>', 'queues to make, change and delete', list, [])
     .option('--expires <time>', 'how long it is good for, such as 30m, 12h or 7d', '12h')
     .action(async (given: TokenArguments & Readonly<Record<string, unknown>>) => {
+      const { token } = await import('./token.ts');
       process.stdout.write(`${await token(configOf(given), given, Date.now())}\n`);
     });
   addSettings(command, ['dataDir']);
