@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { z } from 'zod';
-import type { BookingView, BooksView, RepView } from '../src/office/office-snapshot.ts';
+import type { BooksView } from '../src/office/office-snapshot.ts';
 import type { Order } from '../src/order/order.ts';
+import { viewBooks } from './view-books.ts';
 
 /** What became of a message at the office. `seen`: the message itself was booked or set aside before. */
 export type BookingOutcome = 'booked' | 'repeated' | 'seen';
@@ -13,6 +13,9 @@ export interface ArrivedOrder {
   readonly arrivedAt: Date;
   readonly order: Order;
 }
+
+/** The books' file in the data folder. */
+export const BOOKS_FILE = 'bookings.sqlite';
 
 const schema = `
   CREATE TABLE IF NOT EXISTS messages (
@@ -39,22 +42,6 @@ const schema = `
   CREATE INDEX IF NOT EXISTS bookings_by_rep ON bookings (rep, total, lines);
 `;
 
-const bookingRow = z.object({
-  orderId: z.string(),
-  number: z.string(),
-  customer: z.string(),
-  place: z.string(),
-  rep: z.string(),
-  lines: z.int(),
-  total: z.int(),
-  takenAt: z.string(),
-  arrivedAt: z.string(),
-  bookedAt: z.string(),
-});
-const sumsRow = z.object({ orders: z.int(), lines: z.int(), total: z.int() });
-const repRow = z.object({ rep: z.string(), orders: z.int(), total: z.int() });
-const countRow = z.object({ outcome: z.string(), count: z.int() });
-
 /**
  * The office's books, in a SQLite file of their own.
  *
@@ -68,7 +55,7 @@ export class Books {
 
   constructor(dataDir: string, recentMax = 50) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    this.#database = new Database(join(dataDir, 'bookings.sqlite'));
+    this.#database = new Database(join(dataDir, BOOKS_FILE));
     this.#database.pragma('journal_mode = WAL');
     this.#database.pragma('synchronous = FULL');
     this.#database.exec(schema);
@@ -118,29 +105,7 @@ export class Books {
   }
 
   view(): BooksView {
-    const read = this.#database.transaction((): BooksView => {
-      const sums = sumsRow.parse(
-        this.#database
-          .prepare(
-            'SELECT count(*) AS orders, coalesce(sum(lines), 0) AS lines, coalesce(sum(total), 0) AS total FROM bookings',
-          )
-          .get(),
-      );
-      const counts = z
-        .array(countRow)
-        .parse(
-          this.#database.prepare('SELECT outcome, count(*) AS count FROM messages GROUP BY outcome').all(),
-        );
-      const countOf = (outcome: string): number => counts.find((row) => row.outcome === outcome)?.count ?? 0;
-      return {
-        ...sums,
-        repeated: countOf('repeated'),
-        setAside: countOf('set-aside'),
-        byRep: this.#byRep(),
-        recent: this.#recent(),
-      };
-    });
-    return read();
+    return viewBooks(this.#database, this.#recentMax);
   }
 
   close(): void {
@@ -160,25 +125,5 @@ export class Books {
     this.#database
       .prepare('INSERT INTO messages (message_id, outcome, reason, body) VALUES (?, ?, ?, ?)')
       .run(messageId, outcome, reason, body);
-  }
-
-  #byRep(): RepView[] {
-    const rows = this.#database
-      .prepare(
-        'SELECT rep, count(*) AS orders, sum(total) AS total FROM bookings GROUP BY rep ORDER BY total DESC, rep',
-      )
-      .all();
-    return z.array(repRow).parse(rows);
-  }
-
-  #recent(): BookingView[] {
-    const rows = this.#database
-      .prepare(
-        `SELECT order_id AS orderId, number, customer, place, rep, lines, total, taken_at AS takenAt,
-           arrived_at AS arrivedAt, booked_at AS bookedAt
-         FROM bookings ORDER BY position DESC LIMIT ?`,
-      )
-      .all(this.#recentMax);
-    return z.array(bookingRow).parse(rows);
   }
 }

@@ -35,6 +35,8 @@ export interface Product {
   readonly subCategory: string;
   /** Whole cents. */
   readonly price: Amount;
+  /** Whether another product has the same name, so that only the id tells them apart. */
+  readonly hasNamesake: boolean;
 }
 
 export interface Category {
@@ -78,6 +80,7 @@ export type PackedCustomer = readonly [
 
 /** Turns what the build wrote back into records. */
 export function unpackCatalogue(packed: PackedCatalogue): Catalogue {
+  const uses = Map.groupBy(packed.products, ([, name]) => name);
   const products = packed.products.map(([id, name, category, subCategory, cents]): Product => {
     const [categoryName = '', subCategories = []] = packed.categories[category] ?? [];
     return {
@@ -86,6 +89,7 @@ export function unpackCatalogue(packed: PackedCatalogue): Catalogue {
       category: categoryName,
       subCategory: subCategories[subCategory] ?? '',
       price: cents * 100,
+      hasNamesake: (uses.get(name)?.length ?? 0) > 1,
     };
   });
   const customers = packed.customers.map(

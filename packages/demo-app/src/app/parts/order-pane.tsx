@@ -7,7 +7,7 @@ import { QuantityStepper } from '../../ui/quantity-stepper.tsx';
 import type { DraftRow } from '../database.ts';
 import { orderOf, type PricedDraft, type PricedLine, setDiscount, setNote, setQuantity } from '../draft.ts';
 import { newId } from '../new-id.ts';
-import { useStatus, useWorkplace } from '../session-context.tsx';
+import { useWorkplace } from '../session-context.tsx';
 import { saveFailureWords } from '../words.ts';
 import classes from './order-pane.module.css';
 
@@ -79,7 +79,9 @@ export function OrderPane(props: OrderPaneProps) {
         <Button size="lg" fullWidth disabled={priced.lines.length === 0} loading={saving} onClick={save}>
           Save order
         </Button>
-        <Where />
+        <p className={classes['where']}>
+          Kept on this device, and sent as soon as the office can be reached.
+        </p>
       </div>
     </div>
   );
@@ -165,17 +167,5 @@ function Sum(props: { readonly name: string; readonly value: string; readonly st
       <dt>{props.name}</dt>
       <dd className="number">{props.value}</dd>
     </div>
-  );
-}
-
-/** What will happen when it is saved, so that nobody waits for a network. */
-function Where() {
-  const { online } = useStatus();
-  return (
-    <p className={classes['where']}>
-      {online
-        ? 'Saved on this device, then sent at once.'
-        : 'You are offline: it is saved on this device and sent when the office can be reached.'}
-    </p>
   );
 }

@@ -52,22 +52,13 @@ export function ProductFinder({ draft, onChange, usual = [] }: ProductFinderProp
           restart();
         }}
       />
-      <div className={classes['categories']} role="group" aria-label="Category">
-        {[undefined, ...catalogue.categories.map(({ name }) => name)].map((name) => (
-          <button
-            key={name ?? 'all'}
-            type="button"
-            className={classes['category']}
-            aria-pressed={name === category}
-            onClick={() => {
-              setCategory(name);
-              restart();
-            }}
-          >
-            {name ?? 'All'}
-          </button>
-        ))}
-      </div>
+      <Categories
+        chosen={category}
+        onChoose={(name) => {
+          setCategory(name);
+          restart();
+        }}
+      />
       {browsing && usual.length > 0 && (
         <ProductList title="Bought before" products={usual} draft={draft} onChange={onChange} />
       )}
@@ -96,6 +87,28 @@ export function ProductFinder({ draft, onChange, usual = [] }: ProductFinderProp
   );
 }
 
+function Categories(props: {
+  readonly chosen: string | undefined;
+  readonly onChoose: (name: string | undefined) => void;
+}) {
+  const { catalogue } = useWorkplace();
+  return (
+    <div className={classes['categories']} role="group" aria-label="Category">
+      {[undefined, ...catalogue.categories.map(({ name }) => name)].map((name) => (
+        <button
+          key={name ?? 'all'}
+          type="button"
+          className={classes['category']}
+          aria-pressed={name === props.chosen}
+          onClick={() => props.onChoose(name)}
+        >
+          {name ?? 'All'}
+        </button>
+      ))}
+    </div>
+  );
+}
+
 function ProductList(props: {
   readonly title: string;
   readonly products: readonly Product[];
@@ -107,37 +120,44 @@ function ProductList(props: {
     <section className={classes['section']}>
       <h3>{props.title}</h3>
       <ul>
-        {props.products.map((product) => {
-          const quantity = quantities.get(product.id);
-          return (
-            <li key={product.id} data-chosen={quantity !== undefined}>
-              <span className={classes['name']}>{product.name}</span>
-              <span className="soft small number">
-                <strong className={classes['price']}>{formatAmount(product.price)}</strong> ·{' '}
-                {product.subCategory}
-              </span>
-              <span className={classes['action']}>
-                {quantity === undefined ? (
-                  <ActionIcon
-                    variant="light"
-                    size={42}
-                    aria-label={`Add ${product.name}`}
-                    onClick={() => props.onChange((draft) => addProduct(draft, product.id))}
-                  >
-                    <Icon name="plus" size={20} />
-                  </ActionIcon>
-                ) : (
-                  <QuantityStepper
-                    name={product.name}
-                    value={quantity}
-                    onChange={(value) => props.onChange((draft) => setQuantity(draft, product.id, value))}
-                  />
-                )}
-              </span>
-            </li>
-          );
-        })}
+        {props.products.map((product) => (
+          <ProductRow
+            key={product.id}
+            product={product}
+            quantity={quantities.get(product.id)}
+            onAdd={() => props.onChange((draft) => addProduct(draft, product.id))}
+            onQuantity={(value) => props.onChange((draft) => setQuantity(draft, product.id, value))}
+          />
+        ))}
       </ul>
     </section>
+  );
+}
+
+function ProductRow(props: {
+  readonly product: Product;
+  readonly quantity: number | undefined;
+  readonly onAdd: () => void;
+  readonly onQuantity: (value: number) => void;
+}) {
+  const { product, quantity } = props;
+  const spokenName = product.hasNamesake ? `${product.name}, ${product.id}` : product.name;
+  return (
+    <li>
+      <span className={classes['name']}>{product.name}</span>
+      <span className="soft small number">
+        <strong className={classes['price']}>{formatAmount(product.price)}</strong> ·{' '}
+        {product.hasNamesake ? product.id : product.subCategory}
+      </span>
+      <span className={classes['action']}>
+        {quantity === undefined ? (
+          <ActionIcon variant="light" size={42} aria-label={`Add ${spokenName}`} onClick={props.onAdd}>
+            <Icon name="plus" size={20} />
+          </ActionIcon>
+        ) : (
+          <QuantityStepper name={spokenName} value={quantity} onChange={props.onQuantity} />
+        )}
+      </span>
+    </li>
   );
 }
