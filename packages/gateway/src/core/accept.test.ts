@@ -191,6 +191,18 @@ describe('refusals take their number', () => {
     ]);
   });
 
+  test('properties that cannot be read, behind some of the same length that can', () => {
+    const bad = messageBytes(2, { properties: { label: 'x' } }).slice();
+    bad[18] = 0xc1;
+    const entries = [
+      messageBytes(1, { properties: { label: 'x' } }),
+      bad,
+      messageBytes(3, { properties: { label: 'y' } }),
+    ];
+    const state = only(accept(new SampleRows(), push([run(entries)])));
+    expect(state).toMatchObject({ accepted: 3, refusals: [{ number: 2, code: 'bad-message' }] });
+  });
+
   test('the last message refused: the mark has its id', () => {
     const rows = new SampleRows();
     accept(rows, push([run([messageBytes(1), messageBytes(2, { body: new Uint8Array(1001) })])]));

@@ -157,7 +157,8 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
       continue;
     }
     const entry = run.entries[index] ?? NO_BYTES;
-    const read = queue instanceof Refusal ? queue : readEntry(entry, queue);
+    const read =
+      queue instanceof Refusal ? queue : readEntry(entry, queue, messages.at(-1)?.properties ?? NO_BYTES);
     if (read instanceof Refusal) {
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: read.code });
       continue;
@@ -246,10 +247,16 @@ function queueFor(work: Work, name: string): QueueRow | Refusal {
   return row;
 }
 
-function readEntry(entry: Uint8Array, queue: QueueRow): ReturnType<typeof splitMessage> | Refusal {
+function readEntry(
+  entry: Uint8Array,
+  queue: QueueRow,
+  known: Uint8Array,
+): ReturnType<typeof splitMessage> | Refusal {
   try {
     const parts = splitMessage(entry);
-    if (parts.properties.length > 0) decodeProperties(parts.properties);
+    // Messages of one run mostly carry the same properties, and reading them costs more than all else here.
+    if (parts.properties.length > 0 && !isSameBytes(parts.properties, known))
+      decodeProperties(parts.properties);
     if (parts.body.length > Math.min(queue.maxBodyBytes, LIMITS.bodyBytesMax))
       return new Refusal('too-large');
     return parts;
@@ -257,6 +264,12 @@ function readEntry(entry: Uint8Array, queue: QueueRow): ReturnType<typeof splitM
     if (error instanceof ProtocolError) return new Refusal(error.code);
     throw error;
   }
+}
+
+function isSameBytes(left: Uint8Array, right: Uint8Array): boolean {
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
+  return true;
 }
 
 /** The id under which an entry is refused: what stands where its id belongs, with zeros for what is cut off. */
