@@ -182,6 +182,18 @@ describe('a file and a log that do not belong together', () => {
     expect(await names(await open({ file }))).toEqual(['old']);
   });
 
+  test('each log is marked, also one that a running store began', async () => {
+    await put(await open({}), 'old');
+    await closeAll();
+    const older = join(harness.folder, 'older.db');
+    copyFileSync(harness.file, older);
+    const store = await open({ logBytesMax: 1 });
+    await put(store, 'first', 'second', 'third');
+    const file = crashImage();
+    copyFileSync(older, file);
+    await expect(open({ file })).rejects.toMatchObject({ code: 'store-damaged' });
+  });
+
   test('a backup beside the log of the store it was made of is refused; without the log it opens', async () => {
     const store = await open({});
     await put(store, 'before');

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { createRng, type Rng } from '@fieldpost/protocol';
 import { type DiskFaults, type PowerLoss, PowerLossDisk } from '../support/power-loss/power-loss-disk.ts';
-import type { WriterOrder, WriterReport } from './sqlite-writer-messages.ts';
+import type { WriterOrder, WriterReport } from './sqlite-writer/writer-messages.ts';
 import { StoreLedger } from './store-ledger.ts';
 
 export interface CycleOptions {
@@ -95,7 +95,7 @@ async function runUntilKilled(
   for (const report of await writer.kill()) ledger.note(report);
 }
 
-/** A process that writes, as sqlite-writer.ts says. */
+/** A process that writes, as sqlite-writer/main.ts says. */
 export class Writer {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
@@ -104,7 +104,7 @@ export class Writer {
   constructor(environment: NodeJS.ProcessEnv) {
     this.#process = spawn(
       process.execPath,
-      ['--conditions=@fieldpost/source', join(import.meta.dirname, 'sqlite-writer.ts')],
+      ['--conditions=@fieldpost/source', join(import.meta.dirname, 'sqlite-writer/main.ts')],
       {
         env: environment,
         stdio: ['pipe', 'pipe', 'inherit'],

@@ -4,7 +4,7 @@ import { createRng } from '@fieldpost/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { PowerLossDisk } from '../support/power-loss/power-loss-disk.ts';
 import { runCrashCycles, startWriter, type Writer } from './crash-cycles.ts';
-import type { WriterOrder, WriterReport } from './sqlite-writer-messages.ts';
+import type { WriterOrder, WriterReport } from './sqlite-writer/writer-messages.ts';
 import { StoreLedger } from './store-ledger.ts';
 
 /** More of them: `FIELDPOST_CRASH_CYCLES=1000 vitest run --project chaos test/chaos/sqlite-crash.test.ts`. */

@@ -1,5 +1,5 @@
 import { unreachable } from '@fieldpost/protocol';
-import type { WriterReport } from './sqlite-writer-messages.ts';
+import type { WriterReport } from './sqlite-writer/writer-messages.ts';
 
 /** What the store owes, after all it acknowledged; compared with what it has each time it is opened. */
 export class StoreLedger {

@@ -20,7 +20,7 @@ export interface QueueState {
  * A stretch at the head of the queue that is known to be held: every message below `end` stays invisible while
  * `now < until`. A receive begins behind it, so that a thousand leased messages are not looked at each time.
  */
-export interface HeldPrefix {
+interface HeldPrefix {
   end: number;
   until: number;
 }

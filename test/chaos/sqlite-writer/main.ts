@@ -11,7 +11,7 @@ import {
   streamKeyText,
 } from '@fieldpost/protocol';
 import Database from 'better-sqlite3';
-import type { WriterOrder, WriterReport } from './sqlite-writer-messages.ts';
+import type { WriterOrder, WriterReport } from './writer-messages.ts';
 
 /**
  * The process that is killed: a real store under a steady load. It reports what it found when it opened the store, then
