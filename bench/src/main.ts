@@ -6,6 +6,7 @@ import { type BenchOptions, readOptions, scenarioNames, usage } from './options.
 import { installPeers } from './prepare/install-peers.ts';
 import { describeSurroundings } from './prepare/surroundings.ts';
 import { runProfile } from './profile/run-profile.ts';
+import { updateGuide } from './report/guide.ts';
 import { reportMarkdown } from './report/markdown.ts';
 import { profileTables } from './report/profile-markdown.ts';
 import type { Report } from './report/report.ts';
@@ -78,7 +79,8 @@ function save(report: Report): void {
   mkdirSync(results, { recursive: true });
   writeFileSync(join(results, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   writeFileSync(join(results, 'latest.md'), reportMarkdown(report));
-  say('wrote bench/results/latest.md and latest.json');
+  updateGuide(report);
+  say('wrote bench/results/latest.md and latest.json, and the figures in docs/guides/performance.md');
 }
 
 function commandLine(argv: readonly string[]): string {

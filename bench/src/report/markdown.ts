@@ -1,5 +1,15 @@
+import type { Surroundings } from '../prepare/surroundings.ts';
 import type { Report } from './report.ts';
 import { asMarkdown, tablesOf } from './table.ts';
+
+/** The machine in one line. */
+export function machineLine(machine: Surroundings): string {
+  const flushes = machine.flushesPerSecond.toLocaleString('en');
+  return (
+    `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
+    `${machine.fileSystem}, ${flushes} flushed appends of 4 KiB per second`
+  );
+}
 
 /** The report as a page that the documentation can point to. */
 export function reportMarkdown(report: Report): string {
@@ -10,9 +20,7 @@ export function reportMarkdown(report: Report): string {
     '',
     `\`${report.command}\`, ${report.startedAt}, ${Math.round(report.seconds)} s. Written by the command; not edited.`,
     '',
-    `- Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
-      `${machine.fileSystem}, ${machine.flushesPerSecond.toLocaleString('en')} flushed appends of 4 KiB per second. ` +
-      'Device and server share it.',
+    `- Machine: ${machineLine(machine)}. Device and server share it.`,
     `- Versions: ${versions.join(', ')}.`,
     `- Orders of ${report.orderBytes.toFixed(0)} bytes of JSON on average, seed ${report.seed}. Medians with least and ` +
       'greatest; contestants take turns; every drain was checked: each order once at the server, none left on the device.',

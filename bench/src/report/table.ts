@@ -1,5 +1,6 @@
 import { type Row, spread } from '../measure/sample.ts';
 import type { Report } from './report.ts';
+import type { Target } from './targets.ts';
 
 /** Rows of cells, as text in columns or as Markdown. */
 export interface Table {
@@ -10,25 +11,40 @@ export interface Table {
 
 /** The report as tables: one for the targets, one for each scenario. */
 export function tablesOf({ rows, targets }: Pick<Report, 'rows' | 'targets'>): Table[] {
-  const tables: Table[] = [
-    {
-      title: 'Targets',
-      head: ['target', 'found', ''],
-      rows: targets.map(({ promise, found, reached }) => [
-        promise,
-        found,
-        reached ? 'reached' : 'NOT REACHED',
-      ]),
-    },
-  ];
-  for (const scenario of new Set(rows.map((row) => row.scenario))) {
-    tables.push({
+  const scenarios = [...new Set(rows.map((row) => row.scenario))];
+  return [
+    targetTable(targets),
+    ...scenarios.map((scenario) => ({
       title: scenario,
       head: ['contestant', '', 'messages', 'median', 'min – max', 'unit', 'runs', 'device', 'server'],
       rows: rows.filter((row) => row.scenario === scenario).map(cells),
-    });
-  }
-  return tables;
+    })),
+  ];
+}
+
+/** What was promised, and what was found. */
+export function targetTable(targets: readonly Target[]): Table {
+  return {
+    title: 'Targets',
+    head: ['target', 'found', ''],
+    rows: targets.map(({ promise, found, reached }) => [promise, found, reached ? 'reached' : 'NOT REACHED']),
+  };
+}
+
+/** Every row's median, for a page that has no room for more. */
+export function headlineTable(rows: readonly Row[]): Table {
+  return {
+    title: 'Medians',
+    head: ['scenario', 'contestant', 'messages', 'median'],
+    rows: rows
+      .filter(({ scenario, unit }) => scenario !== 'drain' || unit === 'ms')
+      .map((row) => [
+        [row.scenario, row.variant].filter((text) => text !== '').join(', '),
+        row.contestant,
+        row.messages.toLocaleString('en'),
+        `${figure(spread(row.values).median)} ${row.unit}`,
+      ]),
+  };
 }
 
 function cells(row: Row): string[] {
@@ -66,7 +82,7 @@ export function asText({ title, head, rows }: Table): string {
 }
 
 /** A table in Markdown. */
-export function asMarkdown({ title, head, rows }: Table): string {
+export function asMarkdown({ title, head, rows }: Table, heading = '##'): string {
   const line = (row: readonly string[]): string => `| ${row.join(' | ')} |`;
-  return [`## ${title}`, '', line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+  return [`${heading} ${title}`, '', line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -1,0 +1,31 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { machineLine } from './markdown.ts';
+import type { Report } from './report.ts';
+import { asMarkdown, headlineTable, targetTable } from './table.ts';
+
+const guide = join(import.meta.dirname, '../../../docs/guides/performance.md');
+const begin = '<!-- written by npm run bench -->';
+const end = '<!-- end -->';
+
+/** Writes the run's figures into the guide, between its two marks, so that the page says what the command found. */
+export function updateGuide(report: Report): void {
+  const text = readFileSync(guide, 'utf8');
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`${guide} has lost the marks ${begin} and ${end}`);
+  writeFileSync(guide, `${text.slice(0, from + begin.length)}\n${figures(report)}\n${text.slice(to)}`);
+}
+
+function figures(report: Report): string {
+  const missed = report.targets.filter(({ reached }) => !reached).length;
+  const verdict =
+    missed === 0 ? 'All targets were reached.' : `${missed} of ${report.targets.length} targets were missed.`;
+  return [
+    `\`${report.command}\`, ${report.startedAt.slice(0, 10)}, ${machineLine(report.surroundings)}. ${verdict}`,
+    '',
+    asMarkdown(targetTable(report.targets), '###'),
+    '',
+    asMarkdown(headlineTable(report.rows), '###'),
+  ].join('\n');
+}
