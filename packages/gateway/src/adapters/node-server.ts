@@ -45,28 +45,28 @@ export async function startNodeServer(
   const listener = getRequestListener(ports.fetch, { overrideGlobalObjects: false, errorHandler });
   const underWay = new Set<ServerResponse>();
   let markIdle: () => void = () => undefined;
-  const server = createServer(
-    {
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      connectionsCheckingInterval: 5_000,
-    },
-    (request, response) => {
-      underWay.add(response);
-      response.on('close', () => {
-        underWay.delete(response);
-        if (underWay.size === 0) markIdle();
-      });
-      listener(request, response).catch((error: unknown) => {
-        ports.logger.error({ error }, 'a request could not be answered');
-        response.destroy();
-      });
-    },
-  );
-  server.on('clientError', answerClientError);
+  const server = createServer({
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    connectionsCheckingInterval: 5_000,
+  });
   const frames = createFrameServer(server, ports);
+  // socket.io would answer plain requests to its path in its own way; there is nothing at it but WebSockets.
+  server.removeAllListeners('request');
+  server.on('request', (request, response) => {
+    underWay.add(response);
+    response.on('close', () => {
+      underWay.delete(response);
+      if (underWay.size === 0) markIdle();
+    });
+    listener(request, response).catch((error: unknown) => {
+      ports.logger.error({ error }, 'a request could not be answered');
+      response.destroy();
+    });
+  });
+  server.on('clientError', answerClientError);
   await listen(server, address);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
