@@ -6,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -104,9 +105,9 @@ describe('ownership', () => {
     await open({});
     expect(lookFromOutside()).toBe('SQLITE_BUSY');
     await expect(open({})).rejects.toMatchObject({ code: 'store-locked' });
-    await expect(open({ file: join(harness.folder, '.', 'gateway.db') })).rejects.toMatchObject({
-      code: 'store-locked',
-    });
+    const otherName = join(harness.folder, 'link.db');
+    symlinkSync(harness.file, otherName);
+    await expect(open({ file: otherName })).rejects.toMatchObject({ code: 'store-locked' });
     expect(lookFromOutside()).toBe('SQLITE_BUSY');
     await closeAll();
     expect(lookFromOutside()).toBe('open');

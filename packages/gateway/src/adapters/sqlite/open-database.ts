@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
@@ -81,9 +81,9 @@ function checkWritable(file: string): void {
   }
 }
 
-/** One name per file, whatever path leads to it. */
+/** One name per file, whatever path leads to it, whether it is there yet or not. */
 function realName(file: string): string {
-  return join(realpathSync(dirname(file)), basename(file));
+  return existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file));
 }
 
 function setUp(database: Database.Database): void {
