@@ -32,9 +32,9 @@ export interface GatewayConfig {
 }
 
 /** The file that is read when it is there and no other is named. */
-export const CONFIG_FILE = 'fieldpost.config.json';
+const CONFIG_FILE = 'fieldpost.config.json';
 /** Names another file; the one variable that is not a setting. */
-export const CONFIG_FILE_VARIABLE = 'FIELDPOST_CONFIG';
+const CONFIG_FILE_VARIABLE = 'FIELDPOST_CONFIG';
 
 const DEVELOPMENT_ORIGINS = ['http://127.0.0.1:*', 'http://localhost:*'];
 

@@ -57,7 +57,7 @@ export type AcceptResult =
       readonly wentBack: readonly StreamKey[];
     };
 
-export interface AcceptCounts {
+interface AcceptCounts {
   accepted: number;
   duplicates: number;
   refused: number;

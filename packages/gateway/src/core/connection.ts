@@ -80,7 +80,7 @@ export type ConnectionEffect =
   | { readonly type: 'disconnect' };
 
 /** What a frame adds to what is under way. */
-export interface FrameCost {
+interface FrameCost {
   readonly messages: number;
   readonly bytes: number;
 }

@@ -38,7 +38,7 @@ export interface ReadRun {
 }
 
 /** Why a number holds no message. */
-export interface Skip {
+interface Skip {
   readonly id: MessageId;
   readonly code: string;
 }

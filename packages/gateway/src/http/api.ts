@@ -26,9 +26,9 @@ export interface Api {
   ): void;
 }
 
-export type Answer = Response | Promise<Response>;
+type Answer = Response | Promise<Response>;
 
-export interface Route<Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> {
+interface Route<Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> {
   readonly method: 'get' | 'put' | 'post' | 'patch' | 'delete';
   /** With `{name}` for parameters. */
   readonly path: string;
@@ -48,13 +48,13 @@ export interface Route<Path extends z.ZodObject, Query extends z.ZodObject, Body
   readonly problems: readonly Code[];
 }
 
-export interface AnswerDoc {
+interface AnswerDoc {
   readonly description: string;
   readonly schema?: z.ZodType;
   readonly mediaType?: string;
 }
 
-export interface ApiRequest<Path, Query, Body> {
+interface ApiRequest<Path, Query, Body> {
   readonly c: Context;
   readonly params: Path;
   readonly query: Query;
@@ -63,7 +63,7 @@ export interface ApiRequest<Path, Query, Body> {
   readonly bodyText: string;
 }
 
-export interface AuthenticatedRequest<Path, Query, Body> extends ApiRequest<Path, Query, Body> {
+interface AuthenticatedRequest<Path, Query, Body> extends ApiRequest<Path, Query, Body> {
   readonly principal: Principal;
 }
 

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 
 // What several routes have in common. Times are RFC 3339 texts; durations are milliseconds.
 
-export const queueName = z
+const queueName = z
   .string()
   .refine(isQueueName, 'not a queue name: [a-z0-9][a-z0-9._-]{0,127}')
   .openapi({

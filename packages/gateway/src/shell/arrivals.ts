@@ -7,7 +7,7 @@ export interface Arrivals {
   listen(queue: string): Listening;
 }
 
-export interface Listening {
+interface Listening {
   /** Resolves at the first notification, when `timeoutMs` have passed, or on abort. */
   wait(timeoutMs: number, signal: AbortSignal): Promise<void>;
   stop(): void;

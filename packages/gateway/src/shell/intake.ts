@@ -30,7 +30,7 @@ export interface Intake {
 }
 
 /** A device, and whom its token speaks for. */
-export interface Sender {
+interface Sender {
   readonly device: DeviceId;
   readonly principal: Principal;
 }

@@ -12,7 +12,7 @@ import { ManualClock } from './manual-clock.ts';
 import { deviceId } from './sample-frames.ts';
 
 /** A line of the log. */
-export interface LogLine {
+interface LogLine {
   readonly level: string;
   readonly message: string;
   readonly fields: LogFields;
@@ -47,7 +47,7 @@ export interface TestGateway {
   ): Promise<TestAnswer>;
 }
 
-export interface TestClaims {
+interface TestClaims {
   readonly subject: string;
   readonly send: readonly string[];
   readonly receive: readonly string[];

@@ -25,7 +25,7 @@ export interface FrameServer {
 }
 
 /** The path of the WebSocket endpoint. */
-export const SOCKET_PATH = '/v1/socket';
+const SOCKET_PATH = '/v1/socket';
 
 /** A frame and the bytes that socket.io puts round it; more ends the connection before it is read into memory. */
 const MESSAGE_BYTES_MAX = LIMITS.frameBytes + 1024;
