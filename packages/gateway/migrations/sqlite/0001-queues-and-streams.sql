@@ -49,11 +49,11 @@ CREATE TABLE fates (
   epoch INTEGER NOT NULL,
   queue INTEGER NOT NULL,
   priority INTEGER NOT NULL,
-  kind TEXT NOT NULL,
   number INTEGER NOT NULL,
+  kind TEXT NOT NULL,
   id TEXT NOT NULL,
   code TEXT NOT NULL,
-  PRIMARY KEY (epoch, queue, priority, kind, number)
+  PRIMARY KEY (epoch, queue, priority, number, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- `number` is the head of the queue's message keys. The counts are kept in the transactions that change them.

@@ -9,7 +9,12 @@ export class Symbols {
   readonly #find: Database.Statement<[string, string], { number: number }>;
   readonly #add: Database.Statement<[string, string]>;
   readonly #name: Database.Statement<[number], { kind: SymbolKind; name: string }>;
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers: Readonly<Record<SymbolKind, Map<string, number>>> = {
+    epoch: new Map(),
+    device: new Map(),
+    queue: new Map(),
+    source: new Map(),
+  };
   readonly #names = new Map<number, string>();
   #version = 0;
 
@@ -26,7 +31,7 @@ export class Symbols {
 
   /** The number of `name`; undefined when it has none yet. */
   find(kind: SymbolKind, name: string): number | undefined {
-    const known = this.#numbers.get(kind + name);
+    const known = this.#numbers[kind].get(name);
     if (known !== undefined) return known;
     const number = this.#find.get(kind, name)?.number;
     if (number !== undefined) this.#remember(kind, name, number);
@@ -55,13 +60,13 @@ export class Symbols {
   /** To be called when writes were taken back: numbers given in them are free again. */
   forget(): void {
     this.#version += 1;
-    this.#numbers.clear();
+    for (const numbers of Object.values(this.#numbers)) numbers.clear();
     this.#names.clear();
   }
 
   #remember(kind: SymbolKind, name: string, number: number): void {
-    if (this.#numbers.size >= REMEMBERED_MAX) this.forget();
-    this.#numbers.set(kind + name, number);
+    if (this.#names.size >= REMEMBERED_MAX) this.forget();
+    this.#numbers[kind].set(name, number);
     this.#names.set(number, name);
   }
 }

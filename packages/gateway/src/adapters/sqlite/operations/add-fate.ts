@@ -8,12 +8,12 @@ export type AddFate = (kind: 'refuse' | 'skip', stream: StreamKey, fate: Numbere
 
 export function prepareAddFate(database: Database.Database, symbols: Symbols): AddFate {
   const insert = database.prepare(
-    'INSERT INTO fates (epoch, queue, priority, kind, number, id, code) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO fates (epoch, queue, priority, number, kind, id, code) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
 
   return (kind, stream, fate) => {
     const epoch = symbols.intern('epoch', stream.epoch);
     const queue = symbols.intern('queue', stream.queue);
-    insert.run(epoch, queue, stream.priority, kind, fate.number, fate.id, fate.code);
+    insert.run(epoch, queue, stream.priority, fate.number, kind, fate.id, fate.code);
   };
 }
