@@ -44,6 +44,7 @@ async function offline(tablet: Tablet, { at, ordersMeanwhile, lastsMs }: TabletF
   await pause(lastsMs);
   await tablet.reach(at + ordersMeanwhile);
   tablet.proxy.setMode({ kind: 'pass' });
+  await tablet.browser.announceNetwork();
 }
 
 async function refuse({ proxy }: Tablet, { lastsMs }: TabletFault): Promise<void> {
@@ -83,14 +84,16 @@ async function cutAfter({ proxy }: Tablet, direction: 'up' | 'down', bytes: numb
   }
 }
 
-/** The connection that is open now says nothing any more; the next one works. */
+/** The connection that is open now says nothing any more; the SDK has to notice by itself and take another. */
 async function halfOpen(tablet: Tablet): Promise<void> {
   const { proxy } = tablet;
-  const before = proxy.counters.faults['half-open'];
   await connected(tablet);
+  const { connections, faults } = proxy.counters;
+  const before = faults['half-open'];
   proxy.setMode({ kind: 'half-open' });
   await fires('a connection is half open', () => proxy.counters.faults['half-open'] > before);
   proxy.setMode({ kind: 'pass' });
+  await fires('the dead line is noticed', () => proxy.counters.connections > connections);
 }
 
 async function reload(tablet: Tablet, { lastsMs }: TabletFault): Promise<void> {

@@ -72,6 +72,16 @@ export class TabletBrowser {
     await bounded(this.#command('Page.reload'), answersWithinMs, 'the page is loaded again');
   }
 
+  /** Tells the page what a browser tells when the tablet has a network again. */
+  async announceNetwork(): Promise<void> {
+    const expression = "window.dispatchEvent(new Event('online'))";
+    await bounded(
+      this.#command('Runtime.evaluate', { expression }),
+      answersWithinMs,
+      'the page hears of the network',
+    );
+  }
+
   /** SIGKILL to all of it. Resolves when it is gone. */
   async kill(): Promise<void> {
     const browser = this.#process;
@@ -95,12 +105,12 @@ export class TabletBrowser {
     this.#log.end();
   }
 
-  async #command(method: string): Promise<void> {
+  async #command(method: string, params: Readonly<Record<string, string>> = {}): Promise<void> {
     const answer = await fetch(`http://127.0.0.1:${this.#debuggerPort}/json/list`);
     const socket = new WebSocket(debuggerOf(await answer.json(), this.#url));
     try {
       await new Promise((resolve, reject) => {
-        socket.onopen = () => socket.send(JSON.stringify({ id: 1, method }));
+        socket.onopen = () => socket.send(JSON.stringify({ id: 1, method, params }));
         socket.onmessage = resolve;
         socket.onerror = () => reject(new Error(`${method} could not be sent`));
       });
