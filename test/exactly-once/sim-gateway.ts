@@ -20,6 +20,8 @@ import type {
   TransportListener,
 } from '@fieldpost/sdk/testing';
 
+type StoredMessage = Awaited<ReturnType<MemoryStore['peek']>>['messages'][number];
+
 /** How often which fault strikes, from 0 to 1. All 0: a perfect network. */
 export interface Faults {
   drop: number;
@@ -69,6 +71,19 @@ export class SimGateway {
     ];
     const changes = rows.map((row) => ({ type: 'put-queue', row }) as const);
     await this.#store?.transact({}, () => ({ changes, result: undefined }));
+  }
+
+  /** Everything in a queue, in queue order. */
+  async messagesIn(queue: string): Promise<readonly StoredMessage[]> {
+    const messages: StoredMessage[] = [];
+    let cursor: string | undefined;
+    do {
+      const request = { queue, limit: 256, bodies: false, now: this.#clock.wallMs() };
+      const page = await this.#store?.peek(cursor === undefined ? request : { ...request, cursor });
+      messages.push(...(page?.messages ?? []));
+      cursor = page?.cursor;
+    } while (cursor !== undefined);
+    return messages;
   }
 
   start(): void {

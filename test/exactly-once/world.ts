@@ -102,8 +102,9 @@ export class World {
     const wrongs: string[] = [];
     for (const device of this.devices) {
       const { expected, refused } = expectationsOf(device.database);
-      for (const [lane, ids] of expected)
-        wrongs.push(...compare(`${device.name} ${lane}`, ids, this.#arrived(device, lane)));
+      for (const [lane, ids] of expected) {
+        wrongs.push(...compare(`${device.name} ${lane}`, ids, await this.#arrived(device, lane)));
+      }
       for (const letter of device.database.deadLetters) {
         if (refused.get(letter.id) !== letter.code)
           wrongs.push(`${letter.id} was set aside as ${letter.code}, not ${refused.get(letter.id)}`);
@@ -207,17 +208,14 @@ export class World {
   }
 
   /** Ids in a queue that came from this device, in queue order. */
-  #arrived(device: SimDevice, lane: string): string[] {
+  async #arrived(device: SimDevice, lane: string): Promise<string[]> {
     const [, priority = '', queue = ''] = /^(\d)(.*)$/.exec(lane) ?? [];
-    const lanes = this.gateway.disk.queues.get(queue)?.lanes ?? [];
-    return lanes.flatMap((messages) =>
-      [...messages.values()]
-        .filter(
-          (message) =>
-            message.origin?.device === device.database.device && message.priority === Number(priority),
-        )
-        .map((message) => message.id),
-    );
+    if (!this.gateway.disk.queues.has(queue)) return [];
+    const messages = await this.gateway.messagesIn(queue);
+    return messages
+      .filter(({ origin }) => origin?.device === device.database.device)
+      .filter((message) => message.priority === Number(priority))
+      .map(({ id }) => id);
   }
 }
 

@@ -101,10 +101,12 @@ export class ScriptedDevice {
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Lets time pass. */
+  /** Lets time pass, in steps short enough for answers of the store to come in time. */
   async pass(milliseconds: number): Promise<void> {
-    this.clock.advance(milliseconds);
-    await this.settle();
+    for (let left = milliseconds; left >= 0; left -= 1_000) {
+      this.clock.advance(Math.min(left, 1_000));
+      await this.settle();
+    }
   }
 
   /** Ends the connection, and waits for the next one. */

@@ -194,8 +194,8 @@ export class DeviceRunner {
 
   #request<Result>(
     request: Promise<Result>,
-    done: (result: Result) => DeviceEvent | undefined,
-    failed: (error: unknown) => DeviceEvent | undefined,
+    toEvent: (result: Result) => DeviceEvent | undefined,
+    toFailure: (error: unknown) => DeviceEvent | undefined,
   ): void {
     this.#pending++;
     const finish = (event: DeviceEvent | undefined): void => {
@@ -204,8 +204,8 @@ export class DeviceRunner {
       if (this.#pending === 0) for (const idle of this.#whenIdle.splice(0)) idle();
     };
     request.then(
-      (result) => finish(done(result)),
-      (error: unknown) => finish(failed(error)),
+      (result) => finish(toEvent(result)),
+      (error: unknown) => finish(toFailure(error)),
     );
   }
 

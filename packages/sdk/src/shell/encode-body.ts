@@ -64,17 +64,9 @@ function bytesOf(body: Uint8Array | ArrayBuffer): Uint8Array {
 
 /** Whether JSON keeps the value as it is. Lean: it runs for every part of every body. */
 function isPlain(value: unknown, depth: number): boolean {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return true;
-    case 'number':
-      return Number.isFinite(value);
-    case 'object':
-      break;
-    default:
-      return false;
-  }
+  if (typeof value === 'string' || typeof value === 'boolean') return true;
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object') return false;
   if (value === null) return true;
   if (depth >= DEPTH_SUSPICIOUS) return isPlainDeep(value, depth);
   return areMembersPlain(value, depth);

@@ -225,9 +225,13 @@ export class FieldpostClient implements Fieldpost {
       this.#board.solve('storage-failed');
       this.#board.solve('storage-full');
     } else {
-      const code = error instanceof FieldpostError ? error.code : 'storage-failed';
+      const failure = error instanceof FieldpostError ? error : undefined;
+      const code = failure?.code ?? 'storage-failed';
       this.#board.setStorage(code === 'storage-full' ? 'full' : 'failing');
-      this.#board.report(code === 'storage-full' ? code : 'storage-failed', String(error));
+      this.#board.report(
+        code === 'storage-full' ? code : 'storage-failed',
+        failure?.message ?? 'the store failed',
+      );
     }
     this.#board.show(this.#state);
   }

@@ -71,7 +71,7 @@ class HttpConnection implements Connection {
     if (this.#isRunning) return;
     this.#isRunning = true;
     // Frames sent in the same turn share the request.
-    await undefined;
+    await Promise.resolve();
     while (!this.#isOver && this.#waiting.length > 0) {
       const ended = await this.#exchange(this.#take());
       if (ended !== undefined) this.#end(ended);

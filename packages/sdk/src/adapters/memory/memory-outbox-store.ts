@@ -142,7 +142,7 @@ class MemoryOutboxStore implements OutboxStore {
     run: (database: MemoryDatabase) => Result,
   ): Promise<Result> {
     if (!this.#isOpen) throw new FieldpostError('closed', `${name}: this store is closed`);
-    await undefined;
+    await Promise.resolve();
     let fault = this.#database.fault(name, writes);
     if (fault === 'dead') fault = this.#database.fault(name, writes);
     if (fault === 'dead') throw new FieldpostError('storage-failed', `${name}: the handle is dead`);

@@ -1,5 +1,4 @@
-import type { DeviceId, DownFrame, EpochId, UpFrame } from '@fieldpost/protocol';
-import type { Instant } from '@fieldpost/protocol';
+import type { DeviceId, DownFrame, EpochId, Instant, UpFrame } from '@fieldpost/protocol';
 import type {
   DeadLetter,
   DrainLease,

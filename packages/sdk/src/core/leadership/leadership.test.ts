@@ -95,6 +95,32 @@ test('a lost lease that is renewed by another is lost', () => {
   expect(tab.leads).toBe(false);
 });
 
+test('a tab queued for the lock takes over when the lease of a frozen holder of the lock has ended', () => {
+  const tab = new Tab();
+  tab.step({ type: 'started' });
+  tab.wait(LEASE_MS);
+  expect(tab.step({ type: 'deadlineReached' }).effects).toMatchObject([
+    { type: 'askLease', until: tab.wallMs + LEASE_MS, now: tab.wallMs },
+  ]);
+  tab.step({ type: 'leaseAnswered', lease: { holder: 'other', until: tab.wallMs + 9000 } });
+  expect(tab.leads).toBe(false);
+  expect(leadershipDeadline(tab.state)).toBe(tab.nowMs + 9000);
+  tab.wait(9000);
+  tab.step({ type: 'deadlineReached' });
+  tab.grant();
+  expect(tab.leads).toBe(true);
+});
+
+test('a tab that was refused the lease while queued takes over at once when it gets the lock', () => {
+  const tab = new Tab();
+  tab.step({ type: 'started' });
+  tab.wait(LEASE_MS);
+  tab.step({ type: 'deadlineReached' });
+  tab.step({ type: 'leaseAnswered', lease: { holder: 'other', until: tab.wallMs + LEASE_MS } });
+  const end = tab.wallMs + LEASE_MS;
+  expect(tab.step({ type: 'lockHeld' }).effects).toEqual([{ type: 'askLease', until: end, now: end }]);
+});
+
 test('a stopping leader gives up lease and lock', () => {
   const tab = leading();
   expect(tab.step({ type: 'stopped' }).effects).toEqual([{ type: 'giveUpLease' }, { type: 'releaseLock' }]);

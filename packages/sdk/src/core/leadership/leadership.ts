@@ -3,19 +3,21 @@ import type { DrainLease } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
 
 /**
- * Which tab drains: the one that holds the lock of the origin and the lease in the database.
+ * Which tab drains: the one that holds the lease in the database. Who gets the lock of the origin asks for the lease at
+ * once; who is queued for the lock asks now and then, as a frozen tab may keep the lock, but cannot renew its lease.
  *
  *     off → queued (for the lock) → asking (for the lease) → leading ⇄ renewing
- *                                     ↑ refused ↓
- *                                     └─ waiting (for another's lease to end)
+ *                     ↑               ↑ refused ↓
+ *                     └─ without the lock ──┴─ waiting (for another's lease to end)
  *
- * A frozen tab may keep the lock, and a clock may jump: then two tabs lead for a while. That costs work, never a message:
- * the gateway fences the older session, and the store settles only for the holder of the lease.
+ * A clock may jump, and a frozen tab thaw: then two tabs lead for a while. That costs work, never a message: the gateway
+ * fences the older session, and the store settles only for the holder of the lease.
  *
  * Invariant: `leads` is true only for less than {@link LEASE_MS} of monotonic time after the lease was last asked for.
  */
 export interface LeadershipState {
   readonly kind: 'off' | 'queued' | 'asking' | 'waiting' | 'leading' | 'renewing';
+  readonly hasLock: boolean;
   /** When the lease was last asked for with success; only while leading or renewing. */
   readonly leasedAt: Instant | undefined;
   /** When the running request for the lease was made. */
@@ -52,6 +54,7 @@ export const LEASE_RENEW_MS = 5_000;
 
 export const LEADERSHIP_OFF: LeadershipState = {
   kind: 'off',
+  hasLock: false,
   leasedAt: undefined,
   askedAt: undefined,
   retryAt: undefined,
@@ -70,17 +73,15 @@ export function stepLeadership(
 ): LeadershipStep {
   switch (event.type) {
     case 'started':
-      return { state: { ...LEADERSHIP_OFF, kind: 'queued' }, effects: [{ type: 'acquireLock' }] };
+      return queue(moment);
     case 'lockHeld':
-      return state.kind === 'queued' ? takeOver(state, moment) : same(state);
+      return lockHeld(state, moment);
     case 'lockLost':
-      return state.kind === 'off'
-        ? same(state)
-        : { state: { ...LEADERSHIP_OFF, kind: 'queued' }, effects: [{ type: 'acquireLock' }] };
+      return state.kind === 'off' ? same(state) : queue(moment);
     case 'leaseAnswered':
       return leaseAnswered(state, event.lease, holder, moment);
     case 'leaseLost':
-      return state.leasedAt === undefined ? same(state) : wait(LEASE_RENEW_MS, moment);
+      return state.leasedAt === undefined ? same(state) : wait(state, LEASE_RENEW_MS, moment);
     case 'deadlineReached':
       return deadlineReached(state, moment);
     case 'stopped': {
@@ -109,7 +110,13 @@ function leaseAnswered(
     const leasedAt = state.askedAt;
     if (moment.now >= leasedAt + LEASE_MS) return ask(state, 'asking', moment);
     return {
-      state: { kind: 'leading', leasedAt, askedAt: undefined, retryAt: later(leasedAt, LEASE_RENEW_MS) },
+      state: {
+        ...state,
+        kind: 'leading',
+        leasedAt,
+        askedAt: undefined,
+        retryAt: later(leasedAt, LEASE_RENEW_MS),
+      },
       effects: [],
     };
   }
@@ -118,7 +125,8 @@ function leaseAnswered(
     const stillLeads = leads(state, moment.now);
     return {
       state: {
-        kind: stillLeads ? 'leading' : 'waiting',
+        ...state,
+        kind: stillLeads ? 'leading' : outOfLead(state),
         leasedAt: stillLeads ? state.leasedAt : undefined,
         askedAt: undefined,
         retryAt: later(moment.now, LEASE_RENEW_MS / 2),
@@ -127,7 +135,7 @@ function leaseAnswered(
     };
   }
   // Another's. Its end is told by a wall clock that may jump, so never wait longer than a whole lease.
-  return wait(Math.min(Math.max(lease.until - moment.wallMs, 100), LEASE_MS), moment);
+  return wait(state, Math.min(Math.max(lease.until - moment.wallMs, 100), LEASE_MS), moment);
 }
 
 function deadlineReached(state: LeadershipState, moment: Moment): LeadershipStep {
@@ -141,6 +149,7 @@ function deadlineReached(state: LeadershipState, moment: Moment): LeadershipStep
 function ask(state: LeadershipState, kind: 'asking' | 'renewing', moment: Moment): LeadershipStep {
   return {
     state: {
+      ...state,
       kind,
       leasedAt: kind === 'renewing' ? state.leasedAt : undefined,
       askedAt: moment.now,
@@ -157,14 +166,41 @@ function ask(state: LeadershipState, kind: 'asking' | 'renewing', moment: Moment
  */
 function takeOver(state: LeadershipState, moment: Moment): LeadershipStep {
   const end = moment.wallMs + LEASE_MS;
-  return { ...ask(state, 'asking', moment), effects: [{ type: 'askLease', until: end, now: end }] };
+  const asking = ask({ ...state, hasLock: true }, 'asking', moment);
+  return { ...asking, effects: [{ type: 'askLease', until: end, now: end }] };
 }
 
-function wait(delayMs: number, moment: Moment): LeadershipStep {
+function lockHeld(state: LeadershipState, moment: Moment): LeadershipStep {
+  switch (state.kind) {
+    case 'queued':
+      return takeOver(state, moment);
+    case 'leading':
+    case 'renewing':
+    case 'asking':
+    case 'waiting':
+      return { state: { ...state, hasLock: true }, effects: [] };
+    case 'off':
+      return same(state);
+  }
+}
+
+/** Waits for the lock. Should its holder be frozen, its lease ends, and this tab finds out by asking for it. */
+function queue(moment: Moment): LeadershipStep {
+  const retryAt = later(moment.now, LEASE_MS);
+  return { state: { ...LEADERSHIP_OFF, kind: 'queued', retryAt }, effects: [{ type: 'acquireLock' }] };
+}
+
+function wait(state: LeadershipState, delayMs: number, moment: Moment): LeadershipStep {
+  const retryAt = later(moment.now, delayMs);
   return {
-    state: { kind: 'waiting', leasedAt: undefined, askedAt: undefined, retryAt: later(moment.now, delayMs) },
+    state: { ...state, kind: outOfLead(state), leasedAt: undefined, askedAt: undefined, retryAt },
     effects: [],
   };
+}
+
+/** Where a tab is that does not lead: without the lock it is still queued for it. */
+function outOfLead(state: LeadershipState): 'queued' | 'waiting' {
+  return state.hasLock ? 'waiting' : 'queued';
 }
 
 function same(state: LeadershipState): LeadershipStep {

@@ -105,10 +105,10 @@ function opened(state: OutboxState, event: Extract<OutboxEvent, { type: 'opened'
   state.knownUpTo = Math.max(state.knownUpTo, log.settledUpTo);
   addSegments(state, keys);
   // What a load did not bring, and what is still neither settled nor listed, is gone for good: its numbers are skipped.
-  const listed = new Set(state.missing.size === 0 ? [] : keys.map((key) => key.position));
+  const present = new Set(state.missing.size === 0 ? [] : keys.map((key) => key.position));
   for (const position of state.missing) {
     const segment = state.segments.get(position);
-    if (segment?.content === 'absent' && position > log.settledUpTo && !listed.has(position))
+    if (segment?.content === 'absent' && position > log.settledUpTo && !present.has(position))
       segment.content = 'damaged';
   }
   state.missing.clear();
