@@ -124,6 +124,25 @@ describe('saving', () => {
     expect(device.post.status.get().problems).toMatchObject([{ code: 'storage-lost' }]);
   });
 
+  test('site data cleared under an open page: it is told, and what is sent from then on is delivered', async () => {
+    const database = new MemoryDatabase();
+    const device = await ScriptedDevice.open({ database });
+    const orders = device.post.queue('orders');
+    await Promise.all([1, 2, 3].map((n) => orders.send(n)));
+    await device.greet();
+    database.segments.clear();
+    database.tails.clear();
+    database.lastPosition = 0;
+    const sent = await orders.send(4);
+    await device.pass(1_000);
+    const connection = await device.greet();
+    const runs = runsOf(connection);
+    expect(runs.flatMap(idsOf)).toEqual([sent.id]);
+    connection.answer({ type: 'ack', streams: runs.map(takenState) });
+    expect(await sent.delivered).toEqual({ outcome: 'delivered' });
+    expect(device.post.status.get()).toMatchObject({ pending: 0, problems: [{ code: 'storage-lost' }] });
+  });
+
   test('a save that begins first and commits last is last in order', async () => {
     const database = new MemoryDatabase();
     const bus = new SignalBus();

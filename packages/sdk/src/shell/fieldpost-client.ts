@@ -179,8 +179,10 @@ export class FieldpostClient implements Fieldpost {
           this.#deliveries.follow(minted);
           this.#runner.dispatch({ type: 'epochMinted', epoch: minted });
         },
-        rolledBack: () =>
-          this.#reportLost('went back to an older state: what was saved since is gone from this device'),
+        rolledBack: () => {
+          this.#reportLost('went back to an older state: what was saved since is gone from this device');
+          this.#runner.dispatch({ type: 'rolledBack' });
+        },
         storageChanged: (error) => this.#storageChanged(error),
         findRepeated: (id, packed, lane) => this.#findRepeated(id, packed, lane),
       },

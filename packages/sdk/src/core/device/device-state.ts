@@ -31,7 +31,7 @@ export interface DeviceState {
   epoch: EpochId;
   leadership: LeadershipState;
   session: SessionState;
-  readonly outbox: OutboxState;
+  outbox: OutboxState;
   isLeading: boolean;
   reading: 'no' | 'running' | 'again';
   /** Whether the tab that leads has told that it is welcomed. */
@@ -57,6 +57,8 @@ export type DeviceEvent =
     }
   | { readonly type: 'loadFailed'; readonly load: number }
   | { readonly type: 'saved'; readonly keys: readonly SegmentKey[]; readonly contents: readonly Uint8Array[] }
+  /** The disk has gone back: what this tab knew of the log is not there any more. */
+  | { readonly type: 'rolledBack' }
   | { readonly type: 'epochMinted'; readonly epoch: EpochId }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }

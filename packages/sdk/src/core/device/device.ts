@@ -11,7 +11,7 @@ import {
 } from '@fieldpost/protocol';
 import { type LeadershipEvent, leadershipDeadline, leads, stepLeadership } from '../leadership/leadership.ts';
 import type { Moment } from '../moment.ts';
-import type { OutboxEvent } from '../outbox/outbox-state.ts';
+import { createOutbox, type OutboxEvent } from '../outbox/outbox-state.ts';
 import { isAnswerOverdue, oldestSavedAt, outboxDeadline, stepOutbox } from '../outbox/outbox.ts';
 import type { SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
@@ -19,6 +19,8 @@ import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-st
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
 const POLL_MS = 15_000;
+/** At a hint, an answer outstanding for longer than this is not waited for. */
+const LATE_ANSWER_MS = 5_000;
 
 /** One step of the machine in `device-state.ts`. Changes `state` in place. */
 export function stepDevice(state: DeviceState, event: DeviceEvent, moment: Moment): DeviceEffect[] {
@@ -83,6 +85,8 @@ function react(work: Work, event: DeviceEvent): void {
     case 'saved':
       stepOut(work, event);
       return post(work, { type: 'saved' });
+    case 'rolledBack':
+      return forgetLog(work);
     case 'epochMinted':
       state.epoch = event.epoch;
       return;
@@ -102,6 +106,7 @@ function react(work: Work, event: DeviceEvent): void {
       return signalled(work, event.signal);
     case 'hinted':
       poll(work);
+      if (isAnswerLate(state, work.moment)) stepConnection(work, { type: 'unanswered' });
       return stepConnection(work, { type: 'hinted' });
     case 'deadlineReached':
       return deadlineReached(work);
@@ -190,6 +195,20 @@ function deadlineReached(work: Work): void {
   stepConnection(work, { type: 'deadlineReached', occupied: isOccupied(state) });
   stepOut(work, { type: 'deadlineReached' });
   if (state.pollAt !== undefined && moment.now >= state.pollAt) poll(work);
+}
+
+/** Begins again with what the store holds now. The session begins again, too: it spoke of streams that are gone. */
+function forgetLog(work: Work): void {
+  const { state } = work;
+  stepConnection(work, { type: 'unwanted' });
+  state.outbox = { ...createOutbox(), loads: state.outbox.loads };
+  readLog(work);
+}
+
+/** Whether a page that is looked at again had better not wait for an answer: its socket may have died while it slept. */
+function isAnswerLate(state: DeviceState, moment: Moment): boolean {
+  const progressAt = state.outbox.draining?.progressAt;
+  return progressAt !== undefined && moment.now >= progressAt + LATE_ANSWER_MS;
 }
 
 function poll(work: Work): void {

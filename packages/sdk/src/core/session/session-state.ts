@@ -29,9 +29,9 @@ export interface SessionState {
   readonly phase: SessionPhase;
   /** Numbers connection attempts; the current one's events carry it. */
   readonly connection: number;
-  /** Failures since the last welcome. */
+  /** Failures since a session last stood for a while. */
   readonly failures: number;
-  /** Tokens not taken since the last welcome. */
+  /** Tokens not taken since a session last stood for a while. */
   readonly rejections: number;
   /** Socket attempts that ended before a welcome, since the last welcome over a socket. */
   readonly socketFailures: number;

@@ -96,6 +96,25 @@ test('a token that the app cannot give is a problem, and asked for again later',
   expect(device.state.problem).toBeUndefined();
 });
 
+test('sessions that are fenced as soon as they are welcomed back off more and more; one that stood starts anew', () => {
+  const device = inPhase('greeting');
+  const delays: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    device.welcome();
+    device.reject({ type: 'fenced', reason: 'newer-connection' });
+    delays.push(device.waitingMs);
+    device.wakeUp();
+    const { connection } = device.state;
+    device.step({ type: 'tokenGiven', connection, token: 't' });
+    device.step({ type: 'opened', connection });
+  }
+  expect(delays).toEqual([250, 500, 1000, 2000, 4000]);
+  device.welcome();
+  device.wait(10_000);
+  device.close(LOST);
+  expect(device.waitingMs).toBe(250);
+});
+
 test('a busy gateway is left alone for as long as it asks, also by hints', () => {
   const device = live();
   device.reject({ type: 'error', code: 'busy', detail: '', retryAfterMs: 60_000 });

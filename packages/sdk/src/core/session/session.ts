@@ -19,6 +19,8 @@ const SOCKET_RETRY_MS = 5 * 60_000;
 const TOKEN_TIMEOUT_MS = 30_000;
 /** Hints that come faster than this are one hint: a flapping network must not undo the backoff. */
 const HINT_PAUSE_MS = 1_000;
+/** A session that lived for so long starts a new row of failures. */
+const STOOD_MS = 10_000;
 /** A gateway may ask for patience, not for ever. */
 const RETRY_AFTER_MAX_MS = 15 * 60_000;
 
@@ -123,8 +125,6 @@ function welcomed(
     state: {
       ...state,
       phase: { kind: 'live', session, since: moment.now },
-      failures: 0,
-      rejections: 0,
       socketFailures: state.via === 'socket' ? 0 : state.socketFailures,
       lastSession: session,
       problem: undefined,
@@ -199,7 +199,7 @@ function failWith(
     case 'upgrade-required':
       return stop(state, { code, detail });
     case 'unauthorized': {
-      const rejections = state.rejections + 1;
+      const rejections = (hasStood(state, moment) ? 0 : state.rejections) + 1;
       const asked = { ...state, rejections };
       // The first rejection is what an expired token looks like: ask for a new one at once.
       if (rejections === 1) {
@@ -228,7 +228,7 @@ interface Failure {
 
 function fail(state: SessionState, moment: Moment, failure: Failure): SessionStep {
   if (state.phase.kind === 'idle' || state.phase.kind === 'stopped') return same(state);
-  const failures = state.failures + 1;
+  const failures = (hasStood(state, moment) ? 0 : state.failures) + 1;
   const timedOut = state.phase.kind === 'connecting' || state.phase.kind === 'greeting';
   const blocked =
     state.via === 'socket' && (failure.socketBlocked ?? (timedOut && failure.problem === undefined));
@@ -246,6 +246,14 @@ function fail(state: SessionState, moment: Moment, failure: Failure): SessionSte
     },
     effects: disconnectIfConnected(state),
   };
+}
+
+/**
+ * Whether the session that ends now had stood for a while. One that is welcomed and ended at once, by a clone of this
+ * device or a token that ends as it begins, is one more failure of a row.
+ */
+function hasStood(state: SessionState, moment: Moment): boolean {
+  return state.phase.kind === 'live' && moment.now >= state.phase.since + STOOD_MS;
 }
 
 /** While sockets do not get through, attempts take turns: HTTP may be blocked too, and a socket may work again. */
