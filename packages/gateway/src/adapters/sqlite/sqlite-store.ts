@@ -27,16 +27,20 @@ import { prepareReceive, type Receive } from './operations/receive.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
 import { prepareWriteChange, type WriteChange } from './operations/write-change.ts';
 import { QueueStates } from './queue-states.ts';
-import { openingError } from './sqlite-error.ts';
+import { callerError, openingError } from './sqlite-error.ts';
 import { Symbols } from './symbols.ts';
 
-/** What a SQLite store is opened with. */
+/**
+ * What a SQLite store is opened with.
+ *
+ * @since 0.1.0
+ */
 export interface SqliteStoreOptions {
   /** The database file; made, with its folder, when it is not there. Its log stands beside it as `FILE-wal`. */
   readonly file: string;
-  /** How long to wait for a gateway that is stopping to let go of the file. */
+  /** How long to wait for a gateway that is stopping to let go of the file, in milliseconds; 2,000 by default. */
   readonly lockWaitMs?: number;
-  /** From this length on the log is carried over into the file. */
+  /** From this length on, in bytes, the log is carried over into the file; 16 MiB by default. */
   readonly logBytesMax?: number;
   /**
    * Called once when the disk failed in a way that leaves the last writes in doubt. From then on every call fails with
@@ -53,10 +57,12 @@ const LOG_BYTES_MAX_DEFAULT = 16 * 1024 * 1024;
 const GROUP_BYTES_MAX = 8 * 1024 * 1024;
 
 /**
- * Opens the store in a SQLite file, for this process alone.
+ * Opens the store in a SQLite file, for this process alone. The folder and the file are made when they are not there.
  *
+ * @returns the store; close it before the process ends
  * @throws StoreError `store-locked`, `storage-unsafe`, `schema-too-new`, `store-damaged`, `store-read-only`,
  * `store-full`, `store-failed`: each says what to do
+ * @since 0.1.0
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<GatewayStore> {
   const {
@@ -192,6 +198,10 @@ class SqliteStore implements GatewayStore {
   async #close(): Promise<void> {
     await this.#commits.finish();
     await this.#running;
-    closeDatabase(this.#database);
+    try {
+      closeDatabase(this.#database);
+    } catch (error) {
+      throw callerError(error, this.#database.name);
+    }
   }
 }
