@@ -86,6 +86,8 @@ test('with gateway and server gone it reloads, takes orders and keeps them; back
   const second = await rep.takeOrder('Andrew Allen', [TABLE, PAPER]);
   await rep.waitForState(second, 'Saved here');
   await rep.waitForBadge('Offline · 2 waiting');
+  // To be offline is no trouble, and nothing that needs the rep's attention.
+  expect(await rep.page.getByRole('alert').count()).toBe(0);
   await rep.page.reload();
   await rep.waitForState(first, 'Saved here');
   await rep.waitForState(second, 'Saved here');

@@ -60,6 +60,7 @@ function Connection() {
   const { session } = useWorkplace();
   const { online, pending, bytes, oldestAgeMs, state, storage, problems } = useStatus();
   const kept = useKeptForGood();
+  const open = problems.filter(({ code }) => code !== 'unauthorized' || !session.isOnlyUnreached());
   return (
     <Card title="Connection and storage">
       <dl className={classes['facts']}>
@@ -74,7 +75,7 @@ function Connection() {
         <Fact name="Storage" value={storageWords(storage)} />
         <Fact name="Kept when space is short" value={kept ?? 'Asking the browser'} />
         <Fact name="This device" value={session.post.device} code />
-        {problems.map(({ code }) => (
+        {open.map(({ code }) => (
           <Fact key={code} name="Problem" value={code} />
         ))}
       </dl>

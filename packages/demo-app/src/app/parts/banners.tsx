@@ -1,7 +1,7 @@
 import { Button, CloseButton } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { Icon, type IconName } from '../../ui/icons.tsx';
-import { useStatus } from '../session-context.tsx';
+import { useStatus, useWorkplace } from '../session-context.tsx';
 import { useRelease } from '../use-release.ts';
 import { problemWords } from '../words.ts';
 import classes from './banners.module.css';
@@ -11,7 +11,11 @@ export function Banners() {
   const { problems, storage } = useStatus();
   const release = useRelease();
   const [seen, setSeen] = useState<readonly string[]>([]);
-  const open = problems.filter(({ code, since }) => !seen.includes(`${code} ${since}`));
+  const { session } = useWorkplace();
+  const open = problems.filter(
+    ({ code, since }) =>
+      !seen.includes(`${code} ${since}`) && !(code === 'unauthorized' && session.isOnlyUnreached()),
+  );
   return (
     <>
       {storage === 'full' && (

@@ -40,6 +40,7 @@ export function CustomerFinder({ chosenId, onChoose }: CustomerFinderProps) {
     <div className={classes['root']}>
       <SearchField
         label="Search customers by name or town"
+        hint="Name or town"
         value={query}
         onChange={(value) => {
           setQuery(value);
@@ -47,9 +48,7 @@ export function CustomerFinder({ chosenId, onChoose }: CustomerFinderProps) {
         }}
       />
       <div className={classes['scope']}>
-        <h3>
-          {everywhere ? `${found.length} customers` : `${found.length} customers in your region, ${region}`}
-        </h3>
+        <h3>{everywhere ? `${found.length} customers` : `${region}: ${found.length} customers`}</h3>
         {asked.trim() === '' && (
           <Button
             variant="subtle"

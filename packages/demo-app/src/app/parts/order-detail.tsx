@@ -22,8 +22,11 @@ export function OrderDetail({ row }: { readonly row: OrderRow }) {
         </Link>
         <div>
           <h2 id="order-title">{order.customer.name}</h2>
-          <p className="soft small">
-            {order.customer.city}, {order.customer.state} · <span className="number">{order.number}</span>
+          <p className={`${classes['place']} soft small`}>
+            <span>
+              {order.customer.city}, {order.customer.state}
+            </span>
+            <span className="number">{order.number}</span>
           </p>
         </div>
         <OrderStateChip state={row.state} />
