@@ -39,6 +39,13 @@ async function closeAll(): Promise<void> {
   for (const store of opened.splice(0)) await store.close();
 }
 
+async function put(store: GatewayStore, ...names: string[]): Promise<void> {
+  for (const name of names) {
+    const row = { name, maxBodyBytes: 1, createdAt: 1 };
+    await store.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
+  }
+}
+
 describe('settings', () => {
   test.each([
     ['synchronous', 1],
@@ -53,6 +60,15 @@ describe('settings', () => {
       message: expect.stringContaining(name),
     });
     await open({});
+  });
+
+  test('only the own account can read the file, its log and a backup', async () => {
+    const store = await open({});
+    await put(store, 'orders');
+    await store.backup(harness.backupFile());
+    for (const file of [harness.file, `${harness.file}-wal`, harness.backupFile()]) {
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    }
   });
 
   test('a file that is no database is store-damaged, and left as it is', async () => {
@@ -123,13 +139,6 @@ describe('ownership', () => {
 
 describe('a file and a log that do not belong together', () => {
   const log = (): string => `${harness.file}-wal`;
-
-  const put = async (store: GatewayStore, ...names: string[]): Promise<void> => {
-    for (const name of names) {
-      const row = { name, maxBodyBytes: 1, createdAt: 1 };
-      await store.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
-    }
-  };
 
   const names = async (store: GatewayStore): Promise<string[]> =>
     (await store.listQueues(0)).map((queue) => queue.name);

@@ -22,6 +22,8 @@ export async function backUp(database: Database.Database, file: string): Promise
   if (existsSync(file)) throw existsAlready(file);
   const partial = `${file}.${randomUUID()}.partial`;
   try {
+    // Made here, for this account alone: the copy holds people's messages.
+    closeSync(openSync(partial, 'wx', 0o600));
     await database.backup(partial);
     separate(partial);
     linkSync(partial, file);

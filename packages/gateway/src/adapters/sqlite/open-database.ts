@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { StoreError } from '../../core/store-error.ts';
 import { checkJournalMatches } from './journal-match.ts';
-import { openingError, systemCodeOf } from './sqlite-error.ts';
+import { openingError } from './sqlite-error.ts';
 
 /** How a database handle is made; tests put faults in between. */
 export type OpenHandle = (file: string) => Database.Database;
@@ -59,8 +59,8 @@ function openNow(file: string, open: OpenHandle): Database.Database {
   const name = realName(file);
   if (openFiles.has(name))
     throw new StoreError('store-locked', `this process has the store ${file} open already`);
-  checkWritable(file);
   checkJournalMatches(file);
+  makeOwnFile(file);
   const database = open(file);
   openFiles.add(name);
   try {
@@ -72,13 +72,12 @@ function openNow(file: string, open: OpenHandle): Database.Database {
   }
 }
 
-/** SQLite would open a file that it may not write for reading, and fail later with less to say. */
-function checkWritable(file: string): void {
-  try {
-    closeSync(openSync(file, 'r+'));
-  } catch (error) {
-    if (systemCodeOf(error) !== 'ENOENT') throw error;
-  }
+/**
+ * Makes the file if it is not there, for this account alone: it holds people's messages, and its log gets the same
+ * permissions. Fails when it cannot be written; SQLite would open it for reading, and fail later with less to say.
+ */
+function makeOwnFile(file: string): void {
+  closeSync(openSync(file, 'a', 0o600));
 }
 
 /** One name per file, whatever path leads to it, whether it is there yet or not. */
