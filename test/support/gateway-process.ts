@@ -74,7 +74,11 @@ export class GatewayProcess {
   }
 
   /** Starts it and waits until it listens. Fails with its output when it ends instead. */
-  async start(failpoint: string | undefined = this.#options.failpoint): Promise<this> {
+  start(): Promise<this> {
+    return this.#launch(this.#options.failpoint);
+  }
+
+  async #launch(failpoint: string | undefined): Promise<this> {
     this.log.length = 0;
     const child = spawn(process.execPath, ['--conditions=@fieldpost/source', MAIN], {
       cwd: this.dataDir,
@@ -123,7 +127,7 @@ export class GatewayProcess {
   async restart(): Promise<this> {
     if (this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null)
       await this.stop();
-    return this.start(undefined);
+    return this.#launch(undefined);
   }
 
   /** A token for it; in development mode asked of the gateway, which has to run. */
