@@ -79,12 +79,23 @@ function areMembersPlain(value: object, depth: number): boolean {
   }
   const replaced = replacementOf(value);
   if (replaced !== undefined) return replaced.value !== value && isPlain(replaced.value, depth + 1);
-  if (isLossy(value)) return false;
-  for (const member of Object.values(value)) {
+  if (!isRecord(value)) return !isLossy(value) && areAllPlain(Object.values(value), depth);
+  // Not Object.values(): a list for each object of each body of a burst adds up.
+  for (const key in value) {
+    const member = value[key];
     // JSON leaves a property out that is undefined; so does everybody who reads it.
     if (member !== undefined && !isPlain(member, depth + 1)) return false;
   }
   return true;
+}
+
+function areAllPlain(members: readonly unknown[], depth: number): boolean {
+  return members.every((member) => member === undefined || isPlain(member, depth + 1));
+}
+
+/** An object literal: most of all objects in bodies. */
+function isRecord(value: object): value is Readonly<Record<string, unknown>> {
+  return Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function isPlainDeep(value: object, depth: number): boolean {
