@@ -69,6 +69,8 @@ class SocketConnection implements Connection {
     socket.on('connect_error', (error) => this.#end(reasonOf(error)));
     socket.on('disconnect', (reason) => this.#end({ code: 'lost', detail: reason }));
     socket.connect();
+    // A line that breaks between the upgrade and socket.io's own greeting ends in neither of the two above.
+    socket.io.engine.on('close', (reason) => this.#end({ code: 'lost', detail: reason }));
   }
 
   #received(frame: unknown): void {
