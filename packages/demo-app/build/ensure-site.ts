@@ -26,11 +26,22 @@ const sources = [
 /** Builds the pages unless those in `dist` are of the same sources. Resolves with their folder and whether it built. */
 export async function ensureSite(): Promise<{ readonly folder: string; readonly built: boolean }> {
   const key = sourcesKey();
-  if (existsSync(keyFile) && readFileSync(keyFile, 'utf8') === key) return { folder: site, built: false };
+  if (existsSync(keyFile) && readFileSync(keyFile, 'utf8') === `${key} ${siteKey()}`)
+    return { folder: site, built: false };
   await build();
   // Written last: a build that was cut off leaves no key, and is done again.
-  writeFileSync(keyFile, key);
+  writeFileSync(keyFile, `${key} ${siteKey()}`);
   return { folder: site, built: true };
+}
+
+/** Of the files that name all others, so that pages which somebody else put there are not taken for these. */
+function siteKey(): string {
+  const hash = createHash('sha256');
+  for (const name of ['index.html', 'office.html', 'service-worker.js']) {
+    const file = join(site, name);
+    hash.update(existsSync(file) ? readFileSync(file) : 'missing');
+  }
+  return hash.digest('hex');
 }
 
 function sourcesKey(): string {

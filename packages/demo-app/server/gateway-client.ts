@@ -27,7 +27,7 @@ export interface Grants {
 }
 
 /** The gateway's answer was no. */
-export class GatewayRefusal extends Error {
+class GatewayRefusal extends Error {
   override readonly name = 'GatewayRefusal';
   readonly status: number;
 

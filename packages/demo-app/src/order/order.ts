@@ -17,12 +17,12 @@ export interface Order {
   readonly note: string;
 }
 
-export interface OrderRep {
+interface OrderRep {
   readonly id: string;
   readonly name: string;
 }
 
-export interface OrderCustomer {
+interface OrderCustomer {
   readonly id: string;
   readonly name: string;
   readonly city: string;
