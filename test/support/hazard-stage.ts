@@ -75,6 +75,21 @@ export class HazardStage {
     this.proxy.setMode({ kind: 'pass' });
   }
 
+  /**
+   * Lets some bytes go up to the gateway, then holds everything in both directions. Resolves with how many messages of the
+   * queue the gateway has then.
+   */
+  async drainPartly(queue: string, bytes: number): Promise<number> {
+    const from = this.proxy.counters.bytesUp;
+    this.proxy.setMode({ kind: 'pass' });
+    await until(() => this.proxy.counters.bytesUp > from + bytes, {
+      withinMs: DELIVERED_WITHIN_MS,
+      what: 'it drains',
+    });
+    this.proxy.setMode({ kind: 'stall' });
+    return (await this.bodiesAt(queue)).length;
+  }
+
   /** A tab with the page, not yet connected. */
   async tab(tablet: ChromiumProfile): Promise<Page> {
     const page = await tablet.newPage();
