@@ -133,6 +133,28 @@ export class SimGateway {
     };
   }
 
+  /**
+   * `fetch` to this gateway. A request or its answer is lost with an error, as fetch says it: a device cannot know which
+   * of the two it was.
+   */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    await this.#pass();
+    if (this.strikes('cut') || this.strikes('drop') || this.strikes('refuseConnection'))
+      throw new TypeError('lost');
+    if (this.#gateway === undefined) throw new TypeError('no connection');
+    const answering = this.#gateway.fetch(request.clone());
+    if (this.strikes('duplicate')) await this.#gateway.fetch(request);
+    const answer = await answering;
+    await this.#pass();
+    if (this.strikes('cut')) throw new TypeError('lost on the way back');
+    return answer;
+  };
+
+  #pass(): Promise<void> {
+    return new Promise((resolve) => this.#clock.schedule(this.#rng.below(LATENCY_MAX_MS), resolve));
+  }
+
   forget(connection: SimConnection): void {
     this.#connections.delete(connection);
   }

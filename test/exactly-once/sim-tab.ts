@@ -19,7 +19,9 @@ export interface TabOptions {
   readonly seed: string;
   readonly clock: ManualClock;
   readonly database: MemoryDatabase;
-  readonly transport: Transport;
+  readonly socket: Transport;
+  /** Undefined: this tab may use sockets. */
+  readonly http: Transport | undefined;
   /** Undefined: this tab has no signals. */
   readonly signals: SignalBus | undefined;
   readonly lock: LeaderLock;
@@ -44,11 +46,12 @@ export class SimTab {
     this.post = connect({
       gateway: 'http://gateway.test',
       token: () => 'token',
+      transport: options.http === undefined ? 'socket' : 'http',
       keepDelivered: { forMs: Number.POSITIVE_INFINITY, bytesMax: Number.POSITIVE_INFINITY },
       surroundings: {
         store,
-        socket: this.#gateTransport(options.transport),
-        http: this.#gateTransport(options.transport),
+        socket: this.#gateTransport(options.socket),
+        http: this.#gateTransport(options.http ?? options.socket),
         clock: this.#gateClock(options.clock),
         entropy: createSeededEntropy(options.seed),
         leaderLock: this.#gateLock(options.lock),

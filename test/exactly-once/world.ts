@@ -6,7 +6,7 @@ import {
   unpackEntries,
   uuidFromBytes,
 } from '@fieldpost/protocol';
-import { ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
+import { createHttpTransport, ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
 import { type Faults, NO_FAULTS, SimGateway } from './sim-gateway.ts';
 import { LOCK_OF_EVERYBODY, SimLock } from './sim-lock.ts';
 import { type SaveFate, SimTab } from './sim-tab.ts';
@@ -30,6 +30,7 @@ interface SimDevice {
   readonly lock: SimLock;
   readonly signals: SignalBus | undefined;
   readonly isLocked: boolean;
+  readonly usesHttp: boolean;
   readonly tabs: SimTab[];
   opened: number;
 }
@@ -55,6 +56,7 @@ export class World {
       lock: new SimLock(),
       signals: rng.chance(0.6) ? new SignalBus() : undefined,
       isLocked: rng.chance(0.7),
+      usesHttp: rng.chance(0.3),
       tabs: [],
       opened: 0,
     }));
@@ -163,7 +165,8 @@ export class World {
       seed: name,
       clock: this.clock,
       database: device.database,
-      transport: this.gateway.transport(),
+      socket: this.gateway.transport(),
+      http: device.usesHttp ? createHttpTransport({ fetch: this.gateway.fetch }) : undefined,
       signals: device.signals,
       lock: device.isLocked ? device.lock : LOCK_OF_EVERYBODY,
       saveFate: () => this.#saveFate(),
@@ -221,7 +224,8 @@ export class World {
 
 /** Everything that runs without time passing. */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+  // Reading a request's body takes turns of its own.
+  for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A run has some kinds of fault and not others, each as often as its seed says. */

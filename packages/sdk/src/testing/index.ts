@@ -1,3 +1,4 @@
+export { createHttpTransport, type HttpTransportOptions } from '../adapters/http/http-transport.ts';
 export { MemoryDatabase, type MemoryFault } from '../adapters/memory/memory-database.ts';
 export { createMemoryOutboxStore } from '../adapters/memory/memory-outbox-store.ts';
 export type { Clock } from '../ports/clock.ts';
