@@ -7,7 +7,7 @@ import { installPeers } from './prepare/install-peers.ts';
 import { describeSurroundings } from './prepare/surroundings.ts';
 import { runProfile } from './profile/run-profile.ts';
 import { updateGuide } from './report/guide.ts';
-import { reportMarkdown } from './report/markdown.ts';
+import { machineLine, reportMarkdown } from './report/markdown.ts';
 import { profileTables } from './report/profile-markdown.ts';
 import type { Report } from './report/report.ts';
 import { asMarkdown, asText, type Table, tablesOf } from './report/table.ts';
@@ -46,7 +46,8 @@ async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void>
     targets: judge({ rows, slowLinkMostSeconds: slowLinkBounds(seed, sizes.slowLink).most }),
   };
   if (sizes.name === 'full' && only.length === scenarioNames.length) save(report);
-  console.log(json ? JSON.stringify(report) : tablesOf(report).map(asText).join('\n\n'));
+  const text = [machineLine(surroundings), ...tablesOf(report).map(asText)].join('\n\n');
+  console.log(json ? JSON.stringify(report) : text);
 }
 
 async function profile({ sizes, seed, json }: BenchOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, statfsSync, writeSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { chromiumPath } from '../browser/chromium.ts';
 
@@ -13,6 +13,8 @@ export interface Surroundings {
   readonly fileSystem: string;
   /** Appends of 4 KiB, each flushed, per second: what the disk allows. */
   readonly flushesPerSecond: number;
+  /** Processes that ran or waited for the disk in the minute before: near 0 on a machine that has nothing else to do. */
+  readonly loadBefore: number;
   readonly versions: Readonly<Record<string, string>>;
 }
 
@@ -36,6 +38,7 @@ export function describeSurroundings(folder: string): Surroundings {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: `${process.platform} ${release()}`,
     fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`,
+    loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     flushesPerSecond: Math.round(measureFlushes(folder)),
     versions: {
       Fieldpost: versionIn(join(repository, 'packages/sdk')),
@@ -69,6 +72,9 @@ function versionIn(folder: string): string {
 }
 
 function chromiumVersion(): string {
-  const text = execFileSync(chromiumPath(), ['--version', '--no-sandbox'], { encoding: 'utf8' });
+  const text = execFileSync(chromiumPath(), ['--version', '--no-sandbox'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
   return /[\d.]+/.exec(text)?.[0] ?? text.trim();
 }

@@ -7,7 +7,7 @@ export function machineLine(machine: Surroundings): string {
   const flushes = machine.flushesPerSecond.toLocaleString('en');
   return (
     `${machine.processor}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.kernel}, ` +
-    `${machine.fileSystem}, ${flushes} flushed appends of 4 KiB per second`
+    `${machine.fileSystem}, ${flushes} flushed appends of 4 KiB per second, load ${machine.loadBefore} before`
   );
 }
 
