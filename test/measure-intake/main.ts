@@ -21,24 +21,25 @@ const DEVICES = 8;
 const RUN_MESSAGES = 512;
 const BODY_BYTES = 300;
 const COMMITS = 60;
+const TAKEN = 200 * 256;
 const NOW = 1_800_000_000_000;
 
-const rounds = Number(process.argv[2] ?? 7);
-const results: { readonly bare: number; readonly store: number; readonly taken: number }[] = [];
-for (let round = 0; round < rounds; round++) {
-  const bare = inFolder((folder) => measureBare(folder));
-  const { intake, taken } = await measureStore();
-  results.push({ bare, store: intake, taken });
-  print(
-    `round ${round + 1}: bare ${count(bare)}/s, store ${count(intake)}/s, ratio ${(intake / bare).toFixed(2)}; receive + ack ${count(taken)}/s`,
-  );
+/** How fast something went, and how much of the processor it took: the latter says more on a busy machine. */
+interface Speed {
+  readonly perSecond: number;
+  readonly cpuMicroseconds: number;
 }
-const ratio = median(results.map(({ bare, store }) => store / bare));
-print(
-  `median: bare ${count(median(results.map(({ bare }) => bare)))}/s, store ${count(median(results.map(({ store }) => store)))}/s, ratio ${ratio.toFixed(2)}; receive + ack ${count(median(results.map(({ taken }) => taken)))}/s`,
-);
 
-function measureBare(folder: string): number {
+const rounds = Number(process.argv[2] ?? 7);
+const results: { readonly bare: Speed; readonly store: Speed; readonly taken: Speed }[] = [];
+for (let round = 0; round < rounds; round++) {
+  const bare = await inFolder((folder) => measureBare(folder));
+  results.push({ bare, ...(await inFolder((folder) => measureStore(folder))) });
+  print(`round ${round + 1}`, results.slice(-1));
+}
+print('median', results);
+
+async function measureBare(folder: string): Promise<Speed> {
   const database = new Database(join(folder, 'bare.db'));
   database.pragma('page_size = 8192');
   database.pragma('locking_mode = EXCLUSIVE');
@@ -51,43 +52,35 @@ function measureBare(folder: string): number {
   const begin = database.prepare('BEGIN IMMEDIATE');
   const commit = database.prepare('COMMIT');
   const body = new Uint8Array(BODY_BYTES).fill(120);
-  const startedAt = performance.now();
-  for (let transaction = 0; transaction < COMMITS; transaction++) {
-    begin.run();
-    for (let message = 0; message < DEVICES * RUN_MESSAGES; message++) insert.run(body);
-    commit.run();
-  }
-  const perSecond = (COMMITS * DEVICES * RUN_MESSAGES * 1000) / (performance.now() - startedAt);
+  const speed = await measure(COMMITS * DEVICES * RUN_MESSAGES, () => {
+    for (let transaction = 0; transaction < COMMITS; transaction++) {
+      begin.run();
+      for (let message = 0; message < DEVICES * RUN_MESSAGES; message++) insert.run(body);
+      commit.run();
+    }
+  });
   database.close();
-  return perSecond;
+  return speed;
 }
 
-async function measureStore(): Promise<{ intake: number; taken: number }> {
-  const folder = mkdtempSync(join(tmpdir(), 'fieldpost-measure-'));
+async function measureStore(folder: string): Promise<{ store: Speed; taken: Speed }> {
   const store = await openSqliteStore({ file: join(folder, 'gateway.db') });
-  try {
-    await store.transact({}, () => ({
-      changes: [{ type: 'put-queue', row: { name: 'orders', maxBodyBytes: 1e6, createdAt: NOW } }],
-      result: undefined,
-    }));
-    const frame = runFrame();
-    const startedAt = performance.now();
+  const row = { name: 'orders', maxBodyBytes: 1e6, createdAt: NOW };
+  await store.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
+  const frame = runFrame();
+  const intake = await measure(COMMITS * DEVICES * RUN_MESSAGES, async () => {
     for (let transaction = 0; transaction < COMMITS; transaction++) {
       await Promise.all(Array.from({ length: DEVICES }, (_, device) => takeRun(store, device, frame)));
     }
-    const intake = (COMMITS * DEVICES * RUN_MESSAGES * 1000) / (performance.now() - startedAt);
-    return { intake, taken: await measureTaking(store) };
-  } finally {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  }
+  });
+  const taken = await measure(TAKEN, () => take(store));
+  await store.close();
+  return { store: intake, taken };
 }
 
-/** Receives 256 at a time and acknowledges them, one consumer. */
-async function measureTaking(store: GatewayStore): Promise<number> {
-  const total = 40 * 256;
-  const startedAt = performance.now();
-  for (let taken = 0; taken < total; taken += 256) {
+/** One consumer receives 256 at a time and acknowledges them. */
+async function take(store: GatewayStore): Promise<void> {
+  for (let taken = 0; taken < TAKEN; taken += 256) {
     const leaseTokens = Array.from({ length: 256 }, (_, index) => `${taken + index}`);
     const messages = await store.receive({
       queue: 'orders',
@@ -96,13 +89,9 @@ async function measureTaking(store: GatewayStore): Promise<number> {
       now: NOW,
       leaseTokens,
     });
-    await store.settle({
-      queue: 'orders',
-      settlements: messages.map(({ receipt }) => ({ type: 'ack', receipt })),
-      now: NOW,
-    });
+    const settlements = messages.map(({ receipt }) => ({ type: 'ack', receipt }) as const);
+    await store.settle({ queue: 'orders', settlements, now: NOW });
   }
-  return (total * 1000) / (performance.now() - startedAt);
 }
 
 /** One run's messages as they lie in a frame. */
@@ -148,10 +137,19 @@ function messageId(number: number): MessageId {
   return `01890000-0000-7000-8000-${number.toString(16).padStart(12, '0')}` as MessageId;
 }
 
-function inFolder<Result>(work: (folder: string) => Result): Result {
+async function measure(messages: number, work: () => void | Promise<void>): Promise<Speed> {
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await work();
+  const milliseconds = performance.now() - startedAt;
+  const cpu = process.cpuUsage(cpuBefore);
+  return { perSecond: (messages * 1000) / milliseconds, cpuMicroseconds: (cpu.user + cpu.system) / messages };
+}
+
+async function inFolder<Result>(work: (folder: string) => Promise<Result>): Promise<Result> {
   const folder = mkdtempSync(join(tmpdir(), 'fieldpost-measure-'));
   try {
-    return work(folder);
+    return await work(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -161,10 +159,17 @@ function median(values: readonly number[]): number {
   return values.toSorted((left, right) => left - right)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-function count(perSecond: number): string {
-  return Math.round(perSecond).toLocaleString('en');
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+function print(label: string, measured: typeof results): void {
+  const speed = (of: (result: (typeof results)[number]) => Speed): string => {
+    const perSecond = Math.round(median(measured.map((result) => of(result).perSecond))).toLocaleString('en');
+    return `${perSecond}/s (${median(measured.map((result) => of(result).cpuMicroseconds)).toFixed(1)} µs of CPU)`;
+  };
+  const ratio = median(measured.map(({ bare, store }) => store.perSecond / bare.perSecond)).toFixed(2);
+  const parts = [
+    `bare ${speed(({ bare }) => bare)}`,
+    `store ${speed(({ store }) => store)}`,
+    `ratio ${ratio}`,
+    `receive + ack ${speed(({ taken }) => taken)}`,
+  ];
+  process.stdout.write(`${label}: ${parts.join(', ')}\n`);
 }

@@ -3,43 +3,37 @@ import type { NewMessage } from '../../../ports/gateway-store.ts';
 import { arrivalsBefore, priorityStart } from '../message-key.ts';
 import type { QueueState } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
+import { prepareInsertRows } from './insert-rows.ts';
 import { headOf, sourceName } from './stored-message.ts';
 
 /** Adds messages to the end of a queue. Returns the bytes they take there. */
 export type Append = (queue: QueueState, messages: readonly NewMessage[]) => number;
 
-/** Rows per statement: most of a row's cost is the call into the driver, and more than these gain little. */
-const ROWS = 16;
-const ROW = '(?, ?, ?, ?, ?, ?, ?)';
-
 export function prepareAppend(database: Database.Database, symbols: Symbols): Append {
-  const insert = `INSERT INTO messages (key, sent_at, arrived_at, source, number, head, body) VALUES ${ROW}`;
-  const insertOne = database.prepare(insert);
-  const insertMany = database.prepare(insert + `, ${ROW}`.repeat(ROWS - 1));
+  const insert = prepareInsertRows(
+    database,
+    'INSERT INTO messages (key, sent_at, arrived_at, source, number, head, body)',
+    7,
+  );
   const count = database.prepare('UPDATE queues SET arrivals = ?, messages = ?, bytes = ? WHERE number = ?');
   const source = prepareSource(symbols);
 
   return (queue, messages) => {
     const before = arrivalsBefore({ ...queue, name: queue.row.name }, messages.length);
-    const single = messages.length % ROWS;
-    let values: unknown[] = [];
+    const values: unknown[] = [];
     let bytes = 0;
     for (const [index, message] of messages.entries()) {
       const { properties, body, sentAt, arrivedAt, origin, priority } = message;
       const key = priorityStart(queue.number, priority) + before + index + 1;
       values.push(key, sentAt, arrivedAt, source(origin), origin?.number ?? null, headOf(message), body);
-      if (index < single || (index + 1 - single) % ROWS === 0) {
-        (index < single ? insertOne : insertMany).run(values);
-        values = [];
-      }
       bytes += properties.length + body.length;
       if (key < queue.prefix.end) queue.prefix.end = key;
     }
-    const arrivals = before + messages.length;
-    count.run(arrivals, queue.messages + messages.length, queue.bytes + bytes, queue.number);
-    queue.arrivals = arrivals;
+    insert(values);
+    queue.arrivals = before + messages.length;
     queue.messages += messages.length;
     queue.bytes += bytes;
+    count.run(queue.arrivals, queue.messages, queue.bytes, queue.number);
     return bytes;
   };
 }

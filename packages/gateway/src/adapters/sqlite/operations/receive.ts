@@ -5,6 +5,7 @@ import type { LeasedMessage, ReceiveRequest } from '../../../ports/gateway-store
 import { placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
+import { prepareInsertRows } from './insert-rows.ts';
 import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
 
 /** Leases the first visible messages of a queue. Fails with `queue-not-found`. */
@@ -20,8 +21,10 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
   const selectFirstEnd = database.prepare<[number, number, number], { until: number | null }>(
     'SELECT min(until) AS until FROM holds WHERE key >= ? AND key < ? AND until > ?',
   );
-  const hold = database.prepare(
-    'INSERT OR REPLACE INTO holds (key, until, token, deliveries, bytes) VALUES (?, ?, ?, ?, ?)',
+  const hold = prepareInsertRows(
+    database,
+    'INSERT OR REPLACE INTO holds (key, until, token, deliveries, bytes)',
+    5,
   );
 
   return (request) => {
@@ -34,12 +37,15 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
     const start = knowsPrefix ? queue.prefix.end : queueStart(queue.number);
 
     const rows = select.all(start, queueEnd(queue.number), now, max);
+    const holds: unknown[] = [];
     const leased = rows.map((row, index): LeasedMessage => {
       const token = leaseTokens[index] ?? '';
-      hold.run(row.key, leasedUntil, token, row.deliveries + 1, contentBytes(row));
+      const deliveryCount = row.deliveries + 1;
+      holds.push(row.key, leasedUntil, token, deliveryCount, contentBytes(row));
       const receipt = formatReceipt({ key: placeOfKey(row.key), token });
-      return { ...storedMessage(row, row.deliveries + 1, symbols), receipt, leasedUntil };
+      return { ...storedMessage(row, deliveryCount, symbols), receipt, leasedUntil };
     });
+    hold(holds);
 
     // Everything the scan passed is held now: what it skipped, and what it leased.
     const lastKey = rows.at(-1)?.key;

@@ -4,6 +4,7 @@ import { parseReceipt, type ReceiptParts } from '../../../core/receipt.ts';
 import type { Settlement, SettleRequest, SettleResult } from '../../../ports/gateway-store.ts';
 import { keyOfPlace } from '../message-key.ts';
 import { noteVisible, type QueueState, type QueueStates } from '../queue-states.ts';
+import { prepareDeleteKeys } from './delete-keys.ts';
 
 /** Settles leases; what is no live lease gets `lease-lost`. */
 export type Settle = (request: SettleRequest) => readonly SettleResult[];
@@ -12,25 +13,33 @@ export function prepareSettle(database: Database.Database, queues: QueueStates):
   const selectHold = database.prepare<[number], Hold>(
     'SELECT until, token, deliveries, bytes FROM holds WHERE key = ?',
   );
-  const settleOne = prepareSettleOne(database);
+  const giveBack = prepareGiveBack(database);
+  const deleteKeys = prepareDeleteKeys(database);
   const count = database.prepare('UPDATE queues SET messages = ?, bytes = ? WHERE number = ?');
 
   return ({ queue: name, settlements, now }) => {
     const queue = queues.find(name);
+    // Deleted at the end, all together; until then these keys count as gone.
+    const acknowledged = new Map<number, Hold>();
     const results = settlements.map((settlement): SettleResult => {
       const { receipt } = settlement;
       const parts = parseReceipt(receipt);
       const key =
         queue === undefined || parts === undefined ? undefined : keyOfPlace(queue.number, parts.key);
-      const hold = key === undefined ? undefined : selectHold.get(key);
-      if (queue === undefined || key === undefined || !isLive(hold, parts, now))
+      const hold = key === undefined || acknowledged.has(key) ? undefined : selectHold.get(key);
+      if (queue === undefined || key === undefined || !isLive(hold, parts, now)) {
         return { receipt, code: 'lease-lost' };
-      return settleOne(queue, key, hold, settlement, now);
-    });
-    if (queue !== undefined && results.some((result) => result.code === undefined)) {
+      }
       queue.held = undefined;
-      count.run(queue.messages, queue.bytes, queue.number);
-    }
+      if (settlement.type !== 'ack') return giveBack(queue, key, hold, settlement, now);
+      acknowledged.set(key, hold);
+      return { receipt };
+    });
+    if (queue === undefined || acknowledged.size === 0) return results;
+    deleteKeys(acknowledged.keys());
+    queue.messages -= acknowledged.size;
+    for (const { bytes } of acknowledged.values()) queue.bytes -= bytes;
+    count.run(queue.messages, queue.bytes, queue.number);
     return results;
   };
 }
@@ -46,23 +55,17 @@ function isLive(hold: Hold | undefined, parts: ReceiptParts | undefined, now: nu
   return hold !== undefined && hold.until > now && hold.token === parts?.token;
 }
 
-function prepareSettleOne(
+type GivingBack = Exclude<Settlement, { readonly type: 'ack' }>;
+
+function prepareGiveBack(
   database: Database.Database,
-): (queue: QueueState, key: number, hold: Hold, settlement: Settlement, now: number) => SettleResult {
-  const deleteMessage = database.prepare('DELETE FROM messages WHERE key = ?');
-  const deleteHold = database.prepare('DELETE FROM holds WHERE key = ?');
+): (queue: QueueState, key: number, hold: Hold, settlement: GivingBack, now: number) => SettleResult {
   const extend = database.prepare('UPDATE holds SET until = ? WHERE key = ?');
   const giveBack = database.prepare('UPDATE holds SET until = ?, token = NULL, deliveries = ? WHERE key = ?');
 
   return (queue, key, hold, settlement, now) => {
     const { receipt } = settlement;
     switch (settlement.type) {
-      case 'ack':
-        deleteMessage.run(key);
-        deleteHold.run(key);
-        queue.messages -= 1;
-        queue.bytes -= hold.bytes;
-        return { receipt };
       case 'nack':
         giveBack.run(now + settlement.delayMs, hold.deliveries, key);
         noteVisible(queue, key, now + settlement.delayMs, now);
