@@ -1,4 +1,4 @@
-import { CODES, encodeUp, FRAMES_MEDIA_TYPE, packFrames } from '@fieldpost/protocol';
+import { CodedError, CODES, encodeUp, FRAMES_MEDIA_TYPE, packFrames } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
 import { PROBLEM_MEDIA_TYPE } from './http/problem.ts';
 import { deviceId, hello, messageBytes, push, run, runOf } from './testing/sample-frames.ts';
@@ -57,6 +57,16 @@ describe('every refusal is a problem with a code', () => {
     expect((await gateway.call('GET', '/v1/queues', undefined, headers)).status).toBe(200);
     gateway.clock.advance(1);
     expect((await gateway.call('GET', '/v1/queues', undefined, headers)).status).toBe(401);
+  });
+
+  test('a full disk is told as that, with a time to come back', async () => {
+    const gateway = await createTestGateway();
+    gateway.store.listQueues = () => Promise.reject(new CodedError('store-full', 'no space left on /data'));
+    const answer = await gateway.call('GET', '/v1/queues');
+    expect(answer).toMatchObject({ status: 507, json: { code: 'store-full', retryAfterMs: 1000 } });
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(answer.text).not.toContain('/data');
+    expect(gateway.failures).toEqual([]);
   });
 
   test('a fault of ours says nothing of itself, and stands in the log', async () => {

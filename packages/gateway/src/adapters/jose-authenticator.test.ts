@@ -1,5 +1,7 @@
 import { createHmac, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, SignJWT } from 'jose';
@@ -100,6 +102,33 @@ describe('with public keys', () => {
   test('a key that is not in the set is not', async () => {
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     await expectRefused(await byKeySet(es.publicKey), await sign({}, 'ES256', other.privateKey));
+  });
+
+  test('keys from an address are asked for when a token needs them; without them nobody can say, so it is busy', async () => {
+    let status = 503;
+    const server = createServer((_, response) => {
+      exportJWK(es.publicKey).then(
+        (key) =>
+          response
+            .writeHead(status, { 'content-type': 'application/json' })
+            .end(JSON.stringify({ keys: [key] })),
+        () => response.destroy(),
+      );
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const authenticator = await createJoseAuthenticator({
+      type: 'jwks',
+      location: `http://127.0.0.1:${port}/jwks`,
+    });
+    const token = await sign({}, 'ES256', es.privateKey);
+    await expect(authenticator.authenticate(token, NOW)).rejects.toMatchObject({ code: 'busy' });
+    status = 200;
+    expect(await authenticator.authenticate(token, NOW)).toMatchObject({ subject: 'rep' });
+    await expectRefused(authenticator, await sign({ exp: 1 }, 'ES256', es.privateKey));
+    server.close();
+    server.closeAllConnections();
   });
 
   test.each(['', '[]', '{"keys":1}'])('a file with %j stops the start', async (text) => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { CodedError, LIMITS } from '@fieldpost/protocol';
 import {
   createLocalJWKSet,
+  customFetch,
   createRemoteJWKSet,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -30,7 +31,7 @@ export async function createJoseAuthenticator(keys: TokenKeys): Promise<Authenti
       try {
         return readPrincipal(await verify(token, new Date(now)), now);
       } catch (cause) {
-        throw unauthorized(cause);
+        throw cause instanceof CodedError ? cause : unauthorized(cause);
       }
     },
   };
@@ -60,7 +61,8 @@ async function verifier(keys: TokenKeys): Promise<Verify> {
 
 async function loadKeySet(location: string): Promise<JWTVerifyGetKey> {
   // A remote set is fetched when the first token comes, and again when a key is not in it.
-  if (/^https?:\/\//.test(location)) return createRemoteJWKSet(new URL(location));
+  if (/^https?:\/\//.test(location))
+    return createRemoteJWKSet(new URL(location), { [customFetch]: fetchKeys });
   try {
     return createLocalJWKSet(keySetSchema.parse(JSON.parse(await readFile(location, 'utf8'))));
   } catch (cause) {
@@ -92,6 +94,19 @@ function readPrincipal(payload: JWTPayload, now: number): Principal {
   const expiresAt = Math.floor(exp * 1000);
   if (expiresAt <= now) throw unauthorized();
   return { subject: sub, expiresAt, grants: fieldpost };
+}
+
+/** Fetches keys; what goes wrong with that is not the token's fault. */
+async function fetchKeys(url: string, init: RequestInit): Promise<Response> {
+  try {
+    const response = await fetch(url, init);
+    if (response.ok) return response;
+    throw new Error(`status ${response.status}`);
+  } catch (cause) {
+    throw new CodedError('busy', `the keys that tokens are checked with cannot be had from ${url}`, {
+      cause,
+    });
+  }
 }
 
 /** Says no more than the code: what is wrong with a token helps only who forges one. */

@@ -184,13 +184,26 @@ function parseJson(text: string): unknown {
   }
 }
 
+/** What passes by itself, with its own code: the caller tries again. */
+const PASSING_CODES: ReadonlySet<Code> = new Set([
+  'busy',
+  'shutting-down',
+  'stalled',
+  'store-full',
+  'store-failed',
+]);
+const PASSING_RETRY_MS = 1_000;
+
 function onError(error: Error, logger: Logger): Response {
   if (error instanceof CodedError && CODES[error.code].status < 500) return problemResponse(error);
-  if (error instanceof CodedError && error.code === 'shutting-down') {
-    return problemResponse(new RequestError('shutting-down', error.message, { retryAfterMs: 1000 }));
-  }
+  if (error instanceof CodedError && error.code === 'shutting-down') return passingProblem(error.code);
   logger.error({ error }, 'a request failed');
-  return problemResponse(new RequestError('internal', 'internal error'));
+  if (error instanceof CodedError && PASSING_CODES.has(error.code)) return passingProblem(error.code);
+  return problemResponse(new RequestError('internal', CODES.internal.meaning));
+}
+
+function passingProblem(code: Code): Response {
+  return problemResponse(new RequestError(code, CODES[code].meaning, { retryAfterMs: PASSING_RETRY_MS }));
 }
 
 /** An address that exists answers a method that it has not with 405, and says which it has. */

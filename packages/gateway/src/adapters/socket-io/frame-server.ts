@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
-import { CODES, FRAME_EVENT, LIMITS } from '@fieldpost/protocol';
+import { CodedError, CODES, FRAME_EVENT, LIMITS } from '@fieldpost/protocol';
 import { Server, type Socket } from 'socket.io';
 import type { Authenticator, Principal } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -61,8 +61,10 @@ export function createFrameServer(server: HttpServer, ports: FrameServerPorts): 
     const decide = async (): Promise<void> => {
       try {
         principals.set(socket, await admit(socket, ports));
-      } catch {
-        next(refusal('unauthorized'));
+      } catch (error) {
+        const isBusy = error instanceof CodedError && error.code === 'busy';
+        if (isBusy) ports.logger.error({ error }, 'a token could not be checked');
+        next(refusal(isBusy ? 'busy' : 'unauthorized'));
         return;
       }
       next();
@@ -111,7 +113,7 @@ async function admit(socket: Socket, ports: FrameServerPorts): Promise<Principal
 }
 
 /** What the client gets as `connect_error`: the code, in the place that socket.io has for it. */
-function refusal(code: 'unauthorized'): Error {
+function refusal(code: 'unauthorized' | 'busy'): Error {
   return Object.assign(new Error(CODES[code].meaning), { data: { code } });
 }
 
