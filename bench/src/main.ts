@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RowBook } from './measure/row-book.ts';
-import { type BenchOptions, readOptions, scenarioNames, usage } from './options.ts';
+import { type BenchOptions, readOptions, usage } from './options.ts';
 import { installPeers } from './prepare/install-peers.ts';
 import { describeSurroundings } from './prepare/surroundings.ts';
 import { runProfile } from './profile/run-profile.ts';
@@ -45,7 +45,7 @@ async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void>
     rows,
     targets: judge({ rows, slowLinkMostSeconds: slowLinkBounds(seed, sizes.slowLink).most }),
   };
-  if (sizes.name === 'full' && only.length === scenarioNames.length) save(report);
+  if (options.save) save(report);
   const text = [machineLine(surroundings), ...tablesOf(report).map(asText)].join('\n\n');
   console.log(json ? JSON.stringify(report) : text);
 }
@@ -55,7 +55,7 @@ async function profile({ sizes, seed, json }: BenchOptions): Promise<void> {
   const tables = profileTables(works);
   if (json) console.log(JSON.stringify(works));
   else console.log(tables.map(asText).join('\n\n'));
-  if (sizes.name === 'full') saveProfile(tables);
+  if (options.save) saveProfile(tables);
 }
 
 function saveProfile(tables: readonly Table[]): void {

@@ -11,6 +11,8 @@ export interface BenchOptions {
   readonly seed: number;
   readonly json: boolean;
   readonly profile: boolean;
+  /** Whether the results that the documentation cites are written. */
+  readonly save: boolean;
 }
 
 export const usage = `npm run bench -- [options]
@@ -21,7 +23,10 @@ export const usage = `npm run bench -- [options]
   --json             the report as JSON on the standard output, instead of the table
   --seed NUMBER      other orders (default 1)
 
-A full run writes bench/results/latest.md and latest.json, a profile bench/results/profile.md.`;
+  --save             writes the results that the documentation cites, as a full run does by itself
+
+A full run writes bench/results/latest.md and latest.json and the figures in docs/guides/performance.md, a profile
+bench/results/profile.md.`;
 
 /** @throws TypeError which says what is wrong */
 export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
@@ -31,6 +36,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       profile: { type: 'boolean', default: false },
+      save: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       seed: { type: 'string', default: '1' },
       help: { type: 'boolean', default: false },
@@ -39,9 +45,11 @@ export function readOptions(argv: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help';
   const seed = Number(values.seed);
   if (!Number.isSafeInteger(seed)) throw new TypeError(`--seed ${values.seed} is not a whole number`);
+  const isWhole = !values.quick && values.only === undefined;
   return {
     sizes: values.quick ? quickSizes : fullSizes,
     only: values.only === undefined ? scenarioNames : values.only.split(',').map(readScenario),
+    save: values.save || isWhole,
     seed,
     json: values.json,
     profile: values.profile,
