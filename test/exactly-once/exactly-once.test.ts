@@ -30,6 +30,8 @@ test(
     expect([...struck.keys()].sort()).toEqual(
       expect.arrayContaining([
         'abort',
+        'damage',
+        'settle failed',
         'crash',
         'cut',
         'die-after',
@@ -41,3 +43,22 @@ test(
     );
   },
 );
+
+test('a world repeats itself: its seed is enough to find a fault again', async () => {
+  for (const seed of [7, 8]) {
+    const [first, second] = [await traceOf(seed), await traceOf(seed)];
+    expect(second).toEqual(first);
+  }
+});
+
+async function traceOf(seed: number): Promise<unknown> {
+  const world = new World(seed);
+  await world.run(STEPS);
+  const drainMs = await world.drain();
+  return {
+    drainMs,
+    struck: [...world.gateway.struck],
+    marks: world.devices.map(({ database }) => [...database.marks.values()]),
+    letters: world.devices.map(({ database }) => database.deadLetters),
+  };
+}

@@ -1,15 +1,15 @@
+import { createRng, type Rng } from '@fieldpost/protocol';
 import {
-  createRng,
-  type MessageId,
-  type Rng,
-  type StreamKey,
-  unpackEntries,
-  uuidFromBytes,
-} from '@fieldpost/protocol';
-import { createHttpTransport, ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
+  createHttpTransport,
+  ManualClock,
+  MemoryDatabase,
+  type MemoryFault,
+  SignalBus,
+} from '@fieldpost/sdk/testing';
 import { type Faults, NO_FAULTS, SimGateway } from './sim-gateway.ts';
 import { LOCK_OF_EVERYBODY, SimLock } from './sim-lock.ts';
 import { type SaveFate, SimTab } from './sim-tab.ts';
+import { judgeDevice } from './verdict.ts';
 
 /** The lanes that devices send in; messages to `missing` are refused, some to `tiny` are. */
 const LANES = [
@@ -31,6 +31,8 @@ interface SimDevice {
   readonly signals: SignalBus | undefined;
   readonly isLocked: boolean;
   readonly usesHttp: boolean;
+  /** By position: what segments held before they were damaged. */
+  readonly originals: Map<number, Uint8Array>;
   readonly tabs: SimTab[];
   opened: number;
 }
@@ -57,6 +59,7 @@ export class World {
       signals: rng.chance(0.6) ? new SignalBus() : undefined,
       isLocked: rng.chance(0.7),
       usesHttp: rng.chance(0.3),
+      originals: new Map(),
       tabs: [],
       opened: 0,
     }));
@@ -65,6 +68,7 @@ export class World {
   /** Lets everything go wrong for a while. */
   async run(steps: number): Promise<void> {
     await this.gateway.createQueues();
+    for (const { database } of this.devices) database.fault = (operation) => this.#storageFault(operation);
     for (const device of this.devices) this.#openTab(device);
     await settle();
     for (let step = 0; step < steps; step++) {
@@ -103,30 +107,12 @@ export class World {
   async findWrongs(): Promise<string[]> {
     const wrongs: string[] = [];
     for (const device of this.devices) {
-      const { expected, refused } = expectationsOf(device.database);
-      for (const [lane, ids] of expected) {
-        wrongs.push(...compare(`${device.name} ${lane}`, ids, await this.#arrived(device, lane)));
-      }
-      for (const letter of device.database.deadLetters) {
-        if (refused.get(letter.id) !== letter.code)
-          wrongs.push(`${letter.id} was set aside as ${letter.code}, not ${refused.get(letter.id)}`);
-        refused.delete(letter.id);
-      }
-      for (const [id, code] of refused) wrongs.push(`${id} should be set aside as ${code} and is not`);
-      for (const tab of this.#living(device)) wrongs.push(...this.#wrongFates(device, tab));
+      const { database, originals, name } = device;
+      const arrived = await this.#arrivedOf(device);
+      const heard = this.#living(device).flatMap((tab) => [...tab.fates]);
+      wrongs.push(...judgeDevice({ name, database, originals, arrived, heard }));
     }
     return wrongs;
-  }
-
-  #wrongFates(device: SimDevice, tab: SimTab): string[] {
-    const { deadLetters } = device.database;
-    return [...tab.fates].flatMap(([id, fate]) => {
-      const letter = deadLetters.find((other) => other.id === id);
-      const right = letter === undefined ? 'delivered' : letter.state;
-      return fate?.outcome === right
-        ? []
-        : [`${tab.name} heard ${fate?.outcome} of ${id}, which is ${right}`];
-    });
   }
 
   #act(): void {
@@ -141,10 +127,32 @@ export class World {
     else if (roll < 88) this.#reload(device);
     else if (roll < 91 && tabs.length > 0) this.#rng.pick(tabs).freeze();
     else if (roll < 95) for (const tab of tabs) tab.thaw();
-    else if (roll < 97) this.gateway.cutAll();
+    else if (roll < 96) this.gateway.cutAll();
+    else if (roll < 97) this.#damage(device);
     else if (roll < 98) this.clock.jumpWall(this.#rng.below(2 * YEAR_MS) - YEAR_MS);
     else if (this.gateway.isUp) this.gateway.crash();
     else this.gateway.start();
+  }
+
+  /** Makes one of the stored segments unreadable, sent or not. */
+  #damage({ database, originals }: SimDevice): void {
+    const readable = [...database.segments.values()].filter(
+      ({ key, messages }) => messages !== undefined && ['orders', 'visits'].includes(key.stream.queue),
+    );
+    if (readable.length === 0) return;
+    const { key, messages } = this.#rng.pick(readable);
+    if (messages === undefined) return;
+    originals.set(key.position, messages);
+    database.damage(key.position);
+    this.gateway.count('damage');
+  }
+
+  /** Storage fails now and then, where an app can do nothing but try again. */
+  #storageFault(operation: string): MemoryFault {
+    const isShaky = ['settle', 'loadSegments', 'lease', 'listDeadLetters', 'trim'].includes(operation);
+    if (!isShaky || !this.#savesMayFail || !this.#saves.chance(0.03)) return 'none';
+    this.gateway.count(`${operation} failed`);
+    return this.#saves.pick(['full', 'dead'] as const);
   }
 
   #send(device: SimDevice): void {
@@ -210,15 +218,19 @@ export class World {
     return lines.join('\n');
   }
 
-  /** Ids in a queue that came from this device, in queue order. */
-  async #arrived(device: SimDevice, lane: string): Promise<string[]> {
-    const [, priority = '', queue = ''] = /^(\d)(.*)$/.exec(lane) ?? [];
-    if (!this.gateway.disk.queues.has(queue)) return [];
-    const messages = await this.gateway.messagesIn(queue);
-    return messages
-      .filter(({ origin }) => origin?.device === device.database.device)
-      .filter((message) => message.priority === Number(priority))
-      .map(({ id }) => id);
+  /** By lane text: the ids that came from this device, in queue order. */
+  async #arrivedOf(device: SimDevice): Promise<Map<string, string[]>> {
+    const arrived = new Map<string, string[]>();
+    for (const queue of this.gateway.disk.queues.keys()) {
+      for (const message of await this.gateway.messagesIn(queue)) {
+        if (message.origin?.device !== device.database.device) continue;
+        const lane = `${message.priority}${queue}`;
+        const ids = arrived.get(lane) ?? [];
+        arrived.set(lane, ids);
+        ids.push(message.id);
+      }
+    }
+    return arrived;
   }
 }
 
@@ -238,45 +250,4 @@ function drawFaults(rng: Rng): Faults {
     cut: draw(0.08),
     refuseConnection: draw(0.4),
   };
-}
-
-/** From the log, which keeps everything: what must be in each lane of the queues, in order, and what is refused. */
-function expectationsOf(database: MemoryDatabase): {
-  readonly expected: ReadonlyMap<string, readonly string[]>;
-  readonly refused: Map<MessageId, string>;
-} {
-  const expected = new Map<string, string[]>();
-  const refused = new Map<MessageId, string>();
-  for (const { key, messages } of database.segments.values()) {
-    const lane = `${key.stream.priority}${key.stream.queue}`;
-    const ids = expected.get(lane) ?? [];
-    expected.set(lane, ids);
-    for (const message of unpackEntries(messages ?? new Uint8Array(0), key.count)) {
-      const id = uuidFromBytes(message.subarray(0, 16)) as MessageId;
-      const code = refusalOf(key.stream, message);
-      if (code === undefined) ids.push(id);
-      else refused.set(id, code);
-    }
-  }
-  return { expected, refused };
-}
-
-function refusalOf(stream: StreamKey, message: Uint8Array): string | undefined {
-  if (stream.queue === 'missing') return 'queue-not-found';
-  return stream.queue === 'tiny' && message.length - 18 > 40 ? 'too-large' : undefined;
-}
-
-function compare(where: string, expected: readonly string[], arrived: readonly string[]): string[] {
-  const wrongs: string[] = [];
-  const counts = new Map<string, number>();
-  for (const id of arrived) counts.set(id, (counts.get(id) ?? 0) + 1);
-  for (const id of expected) if (!counts.has(id)) wrongs.push(`${where}: ${id} is lost`);
-  for (const [id, count] of counts) {
-    if (count > 1) wrongs.push(`${where}: ${id} arrived ${count} times`);
-    if (!expected.includes(id)) wrongs.push(`${where}: ${id} arrived and was never saved`);
-  }
-  if (wrongs.length === 0 && expected.some((id, index) => id !== arrived[index])) {
-    wrongs.push(`${where}: out of order\n  saved   ${expected.join(' ')}\n  arrived ${arrived.join(' ')}`);
-  }
-  return wrongs;
 }
