@@ -83,8 +83,10 @@ export class Connection {
       } catch (error) {
         const kind = failureKind(error);
         if (kind === 'dead' && isCommitError(error)) maybeDone = true;
-        if (kind === 'full' && roomLeft !== undefined && db !== undefined) {
-          await makeRoom(roomLeft, db);
+        // Firefox has been seen to refuse every write after this one until the database was opened anew.
+        if (kind === 'full' && db !== undefined) this.#drop(db);
+        if (kind === 'full' && roomLeft !== undefined) {
+          await this.#makeRoom(roomLeft);
           roomLeft = undefined;
           continue;
         }
@@ -126,18 +128,18 @@ export class Connection {
     );
   }
 
+  async #makeRoom(free: (db: Db) => Promise<void>): Promise<void> {
+    try {
+      await free(await this.#handle());
+    } catch {
+      // Then the second try fails for want of space, and says so.
+    }
+  }
+
   /** The next work opens a new handle. Running transactions of the old one end first. */
   #drop(db: Db): void {
     db.close();
     if (this.#db === db) this.#db = undefined;
-  }
-}
-
-async function makeRoom(free: (db: Db) => Promise<void>, db: Db): Promise<void> {
-  try {
-    await free(db);
-  } catch {
-    // Then the second try fails for want of space, and says so.
   }
 }
 
@@ -147,16 +149,6 @@ function openInTime(options: ConnectionOptions, died: (db: Db) => void): Promise
   return new Promise((resolve, reject) => {
     let blockedBy = '';
     let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      const message = `the database "${options.name}" did not open within ${options.openTimeoutMs} ms${blockedBy}`;
-      reject(
-        new FieldpostError(
-          'storage-blocked',
-          `${message}. Close other tabs of this app, or restart the browser.`,
-        ),
-      );
-    }, options.openTimeoutMs);
     let handle: Db | undefined;
     const opening = openDB<OutboxSchema>(options.name, steps.length, {
       upgrade: (db, oldVersion, _newVersion, transaction) => {
@@ -168,6 +160,12 @@ function openInTime(options: ConnectionOptions, died: (db: Db) => void): Promise
       blocking: () => handle !== undefined && died(handle),
       terminated: () => handle !== undefined && died(handle),
     });
+    const timer = setTimeout(() => {
+      late = true;
+      const what = `the database "${options.name}" did not open within ${options.openTimeoutMs} ms${blockedBy}`;
+      const message = `${what}. Close other tabs of this app, or restart the browser.`;
+      reject(new FieldpostError('storage-blocked', message));
+    }, options.openTimeoutMs);
     opening
       .then(
         (db) => {

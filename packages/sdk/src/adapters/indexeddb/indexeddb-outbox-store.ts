@@ -66,8 +66,9 @@ async function open(connection: Connection, request: OpenRequest): Promise<Opene
   const { device, isNew } = await connection.use('opening the outbox', (db) => identify(db, request));
   connection.device = device;
   await connection.use('opening the outbox', keepReserve);
-  if (request.marker !== undefined && request.marker !== device) return { device, condition: 'lost' };
-  return { device, condition: isNew ? 'created' : 'opened' };
+  const { marker } = request;
+  const isLost = marker !== undefined && (isNew || marker !== device);
+  return { device, condition: isLost ? 'lost' : isNew ? 'created' : 'opened' };
 }
 
 /** Whose database it is; the caller's, if it is nobody's. */

@@ -48,7 +48,8 @@ class MemoryOutboxStore implements OutboxStore {
       const isNew = database.device === undefined;
       const device = database.device ?? request.device;
       database.device = device;
-      const isLost = request.marker !== undefined && request.marker !== device;
+      const { marker } = request;
+      const isLost = marker !== undefined && (isNew || marker !== device);
       return { device, condition: isLost ? 'lost' : isNew ? 'created' : 'opened' };
     });
   }

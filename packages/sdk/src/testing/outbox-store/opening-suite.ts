@@ -30,6 +30,12 @@ export function openingSuite(withBench: WithBench): void {
       expect(await bench.handle().open({ device, marker })).toEqual({ device, condition: 'lost' });
     }));
 
+  test('a place that is empty is lost for a marker of the same id, too', () =>
+    withBench(async (bench) => {
+      const device = bench.device();
+      expect(await bench.handle().open({ device, marker: device })).toEqual({ device, condition: 'lost' });
+    }));
+
   test('a place of another device than the marker knows is reported lost', () =>
     withBench(async (bench) => {
       const device = bench.device();
