@@ -20,6 +20,8 @@ import type { WriterOrder, WriterReport } from './writer-messages.ts';
 const NOW = 1_800_000_000_000;
 const QUEUE = 'orders';
 const RUN_MESSAGES_MAX = 24;
+/** Enough to keep up with the senders, so that the store stays small through a thousand cycles. */
+const TAKEN_MAX = 400;
 
 report({ type: 'ready' });
 const lines = createInterface({ input: process.stdin });
@@ -122,7 +124,7 @@ async function keepConsuming(
 ): Promise<void> {
   for (let lease = 0; ; lease++) {
     try {
-      const max = 1 + rng.below(64);
+      const max = 1 + rng.below(TAKEN_MAX);
       const leaseTokens = Array.from({ length: max }, (_, index) => `${lease}-${index}`);
       const messages = await store.receive({ queue: QUEUE, max, leaseMs: 1, now: NOW, leaseTokens });
       const names = messages.map((message) => messageNumbers(message.id).join(':'));
