@@ -14,12 +14,14 @@ export async function drain(
   { orders, log }: { readonly orders: number; readonly log: DayLog },
 ): Promise<void> {
   for (const tablet of tablets) tablet.proxy.setMode({ kind: 'pass' });
+  for (const tablet of tablets) if (!tablet.isDone) log.note(`still to come: ${tablet.describe()}`);
   const withinMs = drainMs + drainMsPerOrder * orders;
   try {
     await until(() => tablets.every(({ isDone }) => isDone), {
       withinMs,
       what: 'no tablet has anything pending',
     });
+    log.note('no tablet has anything pending');
     await until(() => queue.isEmpty(), { withinMs, what: 'the queue is empty' });
   } catch (error) {
     const counts = await queue.counts().catch(String);

@@ -1,15 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 
-/** The tablet's page with the SDK, built from source as one script. */
-export async function bundleTabletPage(): Promise<string> {
+/** The tablet's page with the SDK, built from source: scripts by file name. The page begins with `page.js`. */
+export async function bundleTabletPage(): Promise<ReadonlyMap<string, string>> {
   const output = await build({
     configFile: false,
     logLevel: 'warn',
     root: import.meta.dirname,
-    resolve: {
-      conditions: ['@fieldpost/source', 'browser', 'import', 'module', 'default'],
-    },
+    resolve: { conditions: ['@fieldpost/source', 'browser', 'import', 'module', 'default'] },
     build: {
       write: false,
       minify: false,
@@ -17,12 +15,15 @@ export async function bundleTabletPage(): Promise<string> {
       lib: {
         entry: fileURLToPath(new URL('tablet-page.ts', import.meta.url)),
         formats: ['es'],
-        fileName: 'page',
+        fileName: () => 'page.js',
       },
     },
   });
   const [bundle] = Array.isArray(output) ? output : [output];
-  const chunk = bundle !== undefined && 'output' in bundle ? bundle.output[0] : undefined;
-  if (chunk === undefined) throw new Error('the bundler gave no script');
-  return chunk.code;
+  const files = bundle !== undefined && 'output' in bundle ? bundle.output : [];
+  const scripts = new Map<string, string>();
+  for (const file of files) if (file.type === 'chunk') scripts.set(file.fileName, file.code);
+  if (!scripts.has('page.js'))
+    throw new Error(`the bundler gave ${[...scripts.keys()].join(', ')}, and no page.js`);
+  return scripts;
 }

@@ -9,7 +9,8 @@ const tellEveryMs = 50;
 async function main(): Promise<void> {
   const config = await ask<TabletConfig>('/config');
   const book = await OrderPosition.open();
-  const post = await connect({ gateway: config.gateway, token: () => ask<string>('/token') });
+  const { gateway, transport } = config;
+  const post = await connect({ gateway, transport, token: () => ask<string>('/token') });
   const queue = post.queue(config.queue);
   let position = await book.read();
   const tell = createTeller();
@@ -27,12 +28,12 @@ async function main(): Promise<void> {
 }
 
 function stateOf(position: number, status: StatusSnapshot): TabletState {
-  const { pending, deadLetters, online, problems } = status;
+  const { pending, deadLetters, state: connection, problems } = status;
   return {
     position,
     pending,
     deadLetters,
-    online,
+    connection,
     problems: problems.map(({ code, detail }) => `${code}: ${detail}`),
   };
 }

@@ -4,7 +4,7 @@ import type { BookedOrder } from '../order-book.ts';
 import { type NextOrders, readTabletState, type TabletConfig, type TabletState } from './tablet-state.ts';
 
 export interface TabletServerOptions {
-  readonly script: string;
+  readonly scripts: ReadonlyMap<string, string>;
   readonly config: TabletConfig;
   readonly orders: readonly BookedOrder[];
   readonly token: () => Promise<string>;
@@ -18,7 +18,12 @@ export interface TabletServerOptions {
 /** A page that waits this long asks again. */
 const holdMs = 5000;
 
-const page = `<!doctype html><meta charset="utf-8"><title>Field day</title><script type="module" src="/page.js"></script>`;
+const page = `<!doctype html>
+<meta charset="utf-8">
+<title>Field day</title>
+<link rel="icon" href="data:,">
+<script type="module" src="/page.js"></script>
+`;
 
 /**
  * Serves one tablet's page from an origin of its own, which stays the same over all restarts of the browser: the outbox
@@ -72,8 +77,6 @@ export class TabletServer {
     switch (url.pathname) {
       case '/':
         return send(response, 'text/html', page);
-      case '/page.js':
-        return send(response, 'text/javascript', this.#options.script);
       case '/config':
         return json(response, this.#options.config);
       case '/token':
@@ -87,9 +90,16 @@ export class TabletServer {
         this.#options.onError(await textOf(request));
         return json(response, {});
       default:
-        response.statusCode = 404;
-        return json(response, {});
+        return this.#answerScript(url.pathname.slice(1), response);
     }
+  }
+
+  #answerScript(name: string, response: ServerResponse): void {
+    const script = this.#options.scripts.get(name);
+    if (script !== undefined) return send(response, 'text/javascript', script);
+    this.#options.onError(`the page asked for ${name}, which is not there`);
+    response.statusCode = 404;
+    send(response, 'text/plain', 'not found');
   }
 
   async #next(from: number, response: ServerResponse): Promise<NextOrders> {

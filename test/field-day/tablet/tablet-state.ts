@@ -4,7 +4,8 @@ export interface TabletState {
   readonly position: number;
   readonly pending: number;
   readonly deadLetters: number;
-  readonly online: boolean;
+  /** The SDK's word for how the connection stands. */
+  readonly connection: string;
   readonly problems: readonly string[];
 }
 
@@ -13,6 +14,7 @@ export interface TabletConfig {
   readonly tablet: string;
   readonly gateway: string;
   readonly queue: string;
+  readonly transport: 'socket' | 'http';
 }
 
 /** The answer to "what next": orders to take, in this order; none yet; or none any more. */
@@ -28,7 +30,7 @@ export function readTabletState(value: unknown): TabletState {
     position: count(value, 'position'),
     pending: count(value, 'pending'),
     deadLetters: count(value, 'deadLetters'),
-    online: Reflect.get(value, 'online') === true,
+    connection: String(Reflect.get(value, 'connection')),
     problems: Array.isArray(problems) ? problems.map(String) : [],
   };
 }

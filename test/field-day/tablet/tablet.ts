@@ -11,7 +11,8 @@ export interface TabletOptions {
   /** What this tablet sends. */
   readonly orders: readonly BookedOrder[];
   readonly queue: string;
-  readonly script: string;
+  readonly transport: 'socket' | 'http';
+  readonly scripts: ReadonlyMap<string, string>;
   /** For the profile and the log. */
   readonly folder: string;
   readonly gatewayPort: () => number;
@@ -51,7 +52,12 @@ export class Tablet {
     const told: { tablet?: Tablet } = {};
     const server = new TabletServer({
       ...options,
-      config: { tablet: options.name, gateway: `http://127.0.0.1:${proxy.port}`, queue: options.queue },
+      config: {
+        tablet: options.name,
+        gateway: `http://127.0.0.1:${proxy.port}`,
+        queue: options.queue,
+        transport: options.transport,
+      },
       onState: (state) => told.tablet?.hear(state),
     });
     await server.listen();
