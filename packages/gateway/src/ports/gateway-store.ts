@@ -188,6 +188,8 @@ export interface StoredMessage {
 export interface ReceiveRequest {
   readonly queue: string;
   readonly max: number;
+  /** Stops behind the message with which properties and bodies reach this many bytes; one message always fits. */
+  readonly bytesMax?: number;
   readonly leaseMs: number;
   readonly now: number;
   /** One fresh unguessable text per lease, at least `max` of them. */
@@ -227,6 +229,8 @@ export interface PeekRequest {
   readonly queue: string;
   readonly cursor?: string;
   readonly limit: number;
+  /** As for a receive; counts what is answered. */
+  readonly bytesMax?: number;
   /** Without, every body is empty. */
   readonly bodies: boolean;
   readonly now: number;

@@ -24,6 +24,8 @@ export interface LongPollRequest {
 }
 
 const LEASE_TOKEN_BYTES = 16;
+/** What one answer holds of messages: they are in memory more than once until it is written. */
+const RECEIVE_BYTES = 32 * 1024 * 1024;
 
 /**
  * Leases messages, and waits for the first while there are none: until one arrives, a lease or a delay runs out, the
@@ -60,7 +62,14 @@ async function lease(ports: LongPollPorts, request: LongPollRequest): Promise<re
   const { queue, max, leaseMs } = request;
   const leaseTokens = Array.from({ length: max }, () => hexFromBytes(entropy.bytes(LEASE_TOKEN_BYTES)));
   failpoints.reach('receive-begun');
-  const messages = await store.receive({ queue, max, leaseMs, now: clock.now(), leaseTokens });
+  const messages = await store.receive({
+    queue,
+    max,
+    bytesMax: RECEIVE_BYTES,
+    leaseMs,
+    now: clock.now(),
+    leaseTokens,
+  });
   if (messages.length > 0) failpoints.reach('receive-committed');
   return messages;
 }

@@ -217,15 +217,18 @@ function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {
     `${request.max} leases need as many tokens, not ${request.leaseTokens.length}`,
   );
   const leasedUntil = request.now + request.leaseMs;
+  const { bytesMax = Number.POSITIVE_INFINITY } = request;
   const leased: LeasedMessage[] = [];
+  let bytes = 0;
   for (const message of inQueueOrder(queue)) {
     const token = request.leaseTokens[leased.length];
-    if (leased.length === request.max || token === undefined) break;
+    if (leased.length === request.max || bytes >= bytesMax || token === undefined) break;
     if (message.heldUntil > request.now) continue;
     message.deliveryCount += 1;
     message.heldUntil = leasedUntil;
     message.leaseToken = token;
     leased.push({ ...stored(message), receipt: formatReceipt({ key: message.key, token }), leasedUntil });
+    bytes += messageBytes(message);
   }
   return leased;
 }
@@ -264,13 +267,17 @@ function look(queue: MemoryQueue, request: PeekRequest): PeekPage {
   const after = request.cursor === undefined ? -1 : parseCursor(request.cursor);
   if (after === undefined)
     throw new StoreError('invalid-request', `"${request.cursor}" is not a cursor that a peek answered with`);
+  const { bytesMax = Number.POSITIVE_INFINITY } = request;
   const messages: PeekPage['messages'][number][] = [];
   let last = after;
+  let bytes = 0;
   for (const message of inQueueOrder(queue)) {
     if (message.key <= after) continue;
-    if (messages.length === request.limit) return { messages, cursor: formatCursor(last) };
+    if (messages.length === request.limit || bytes >= bytesMax)
+      return { messages, cursor: formatCursor(last) };
     const body = request.bodies ? message.body : new Uint8Array(0);
     messages.push({ ...stored(message), body, state: stateOf(message, request.now) });
+    bytes += messageBytes({ ...message, body });
     last = message.key;
   }
   return { messages };

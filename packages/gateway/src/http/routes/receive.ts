@@ -16,6 +16,8 @@ const RECEIVE_MAX = 1024;
 const SETTLE_MAX = 4096;
 const SETTLE_BYTES_MAX = 1024 * 1024;
 const PEEK_MAX = 256;
+/** As for a receive: behind this the page ends, and its cursor goes on. */
+const PEEK_BYTES = 32 * 1024 * 1024;
 const LEASE_MS_DEFAULT = 30_000;
 const LEASE_MS_MAX = 12 * 60 * 60 * 1000;
 const NACK_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
@@ -211,6 +213,7 @@ function addPeekRoute(api: Api, { store, clock }: LongPollPorts): void {
       const page = await store.peek({
         queue,
         limit: query.limit ?? 50,
+        bytesMax: PEEK_BYTES,
         bodies: true,
         now,
         ...(query.cursor === undefined ? {} : { cursor: query.cursor }),

@@ -302,6 +302,40 @@ export function queuesSuite(store: () => GatewayStore): void {
     expect(await store().getQueue('orders', NOW)).toMatchObject({ ready: 1, leased: 1, delayed: 1 });
   });
 
+  test('a receive and a page end behind the message that fills their bytes, and go on from there', async () => {
+    const bodies = [10, 400, 10, 2000, 10].map((length) => new Uint8Array(length));
+    const messages = bodies.map((body, index) =>
+      newMessage(index + 1, { body, properties: new Uint8Array(0) }),
+    );
+    await write(
+      store(),
+      { type: 'put-queue', row: queueRow() },
+      { type: 'append', queue: 'orders', messages },
+    );
+    const pages: number[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await store().peek({
+        queue: 'orders',
+        limit: 4,
+        bytesMax: 400,
+        bodies: true,
+        now: NOW,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      pages.push(page.messages.length);
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    expect(pages).toEqual([2, 2, 1]);
+    const sizes = async (bytesMax: number): Promise<number[]> =>
+      (await receive(store(), { max: 4, bytesMax })).map(({ body }) => body.length);
+    expect(await sizes(400)).toEqual([10, 400]);
+    expect(await sizes(1)).toEqual([10]);
+    expect(await sizes(1)).toEqual([2000]);
+    expect(await sizes(20 * 1024 * 1024)).toEqual([10]);
+    expect(await sizes(400)).toEqual([]);
+  });
+
   test('a cursor stays right while others take, add and remove', async () => {
     await withMessages(0);
     await append(store(), [...newMessages(1, 4, { priority: 5 }), ...newMessages(5, 8, { priority: 1 })]);

@@ -5,7 +5,7 @@ import type { PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
 import { keyOfPlace, placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
-import { MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
+import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
 
 /** Looks at a page of a queue. Fails with `queue-not-found`, and with `invalid-request` for a false cursor. */
 export type Peek = (request: PeekRequest) => PeekPage;
@@ -14,25 +14,25 @@ export function preparePeek(database: Database.Database, symbols: Symbols, queue
   const withBodies = prepareSelect(database, 'body');
   const withoutBodies = prepareSelect(database, "x'' AS body");
 
-  return ({ queue: name, cursor, limit, bodies, now }) => {
+  return ({ queue: name, cursor, limit, bytesMax = Number.POSITIVE_INFINITY, bodies, now }) => {
     const queue = queues.get(name);
+    const select = bodies ? withBodies : withoutBodies;
+    const messages: PeekPage['messages'][number][] = [];
+    let bytes = 0;
+    let lastKey = 0;
     // One more than asked for tells whether there is a next page.
-    const rows = (bodies ? withBodies : withoutBodies).all(
-      keyAfter(queue.number, cursor),
-      queueEnd(queue.number),
-      limit + 1,
-    );
-    const messages = rows.slice(0, limit).map(
-      (row) =>
-        ({
-          ...storedMessage(row, row.deliveries ?? 0, symbols),
-          state: row.until === null || row.until <= now ? 'ready' : row.token === null ? 'delayed' : 'leased',
-        }) as const,
-    );
-    const last = rows[limit - 1];
-    return rows.length > limit && last !== undefined
-      ? { messages, cursor: formatCursor(placeOfKey(last.key)) }
-      : { messages };
+    for (const row of select.iterate(keyAfter(queue.number, cursor), queueEnd(queue.number), limit + 1)) {
+      if (messages.length === limit || bytes >= bytesMax) {
+        return { messages, cursor: formatCursor(placeOfKey(lastKey)) };
+      }
+      messages.push({
+        ...storedMessage(row, row.deliveries ?? 0, symbols),
+        state: row.until === null || row.until <= now ? 'ready' : row.token === null ? 'delayed' : 'leased',
+      });
+      bytes += contentBytes(row);
+      lastKey = row.key;
+    }
+    return { messages };
   };
 }
 

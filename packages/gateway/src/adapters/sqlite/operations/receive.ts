@@ -1,4 +1,4 @@
-import { invariant } from '@fieldpost/protocol';
+import { invariant, LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { formatReceipt } from '../../../core/receipt.ts';
 import type { LeasedMessage, ReceiveRequest } from '../../../ports/gateway-store.ts';
@@ -11,8 +11,10 @@ import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } fro
 /** Leases the first visible messages of a queue. Fails with `queue-not-found`. */
 export type Receive = (request: ReceiveRequest) => readonly LeasedMessage[];
 
+type ReceiveColumns = MessageColumns & { readonly deliveries: number };
+
 export function prepareReceive(database: Database.Database, symbols: Symbols, queues: QueueStates): Receive {
-  const select = database.prepare<[number, number, number, number], MessageColumns & { deliveries: number }>(
+  const select = database.prepare<[number, number, number, number], ReceiveColumns>(
     `SELECT ${MESSAGE_COLUMNS}, body, coalesce(hold.deliveries, 0) AS deliveries
      FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
      WHERE message.key >= ? AND message.key < ? AND (hold.until IS NULL OR hold.until <= ?)
@@ -27,6 +29,27 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
     5,
   );
 
+  /** Selects in slices that fit into what is left of the bytes, so that no more of them is ever in memory. */
+  const selectUpTo = (
+    { max, now, bytesMax = Number.POSITIVE_INFINITY }: ReceiveRequest,
+    start: number,
+    end: number,
+  ): { readonly rows: readonly ReceiveColumns[]; readonly isCut: boolean } => {
+    const rows: ReceiveColumns[] = [];
+    let bytes = 0;
+    for (let from = start; ;) {
+      const fitting = Math.max(1, Math.floor((bytesMax - bytes) / LIMITS.bodyBytesMax));
+      const sliceMax = Math.min(max - rows.length, fitting);
+      const slice = select.all(from, end, now, sliceMax);
+      rows.push(...slice);
+      for (const row of slice) bytes += contentBytes(row);
+      const last = slice.at(-1);
+      if (slice.length < sliceMax || last === undefined) return { rows, isCut: false };
+      if (rows.length === max || bytes >= bytesMax) return { rows, isCut: true };
+      from = last.key + 1;
+    }
+  };
+
   return (request) => {
     const { max, now, leaseTokens } = request;
     if (max === 0) return [];
@@ -36,7 +59,7 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
     const knowsPrefix = now < queue.prefix.until;
     const start = knowsPrefix ? queue.prefix.end : queueStart(queue.number);
 
-    const rows = select.all(start, queueEnd(queue.number), now, max);
+    const { rows, isCut } = selectUpTo(request, start, queueEnd(queue.number));
     const holds: unknown[] = [];
     const leased = rows.map((row, index): LeasedMessage => {
       const token = leaseTokens[index] ?? '';
@@ -49,7 +72,7 @@ export function prepareReceive(database: Database.Database, symbols: Symbols, qu
 
     // Everything the scan passed is held now: what it skipped, and what it leased.
     const lastKey = rows.at(-1)?.key;
-    const end = rows.length < max || lastKey === undefined ? queueEnd(queue.number) : lastKey + 1;
+    const end = !isCut || lastKey === undefined ? queueEnd(queue.number) : lastKey + 1;
     const skippedUntil = selectFirstEnd.get(start, end, now)?.until ?? Number.POSITIVE_INFINITY;
     const passedUntil = rows.length > 0 ? Math.min(skippedUntil, leasedUntil) : skippedUntil;
     queue.prefix.until = knowsPrefix ? Math.min(queue.prefix.until, passedUntil) : passedUntil;
