@@ -136,6 +136,69 @@ describe('a handle in use', () => {
   });
 });
 
+describe('durability', () => {
+  test('what must survive power loss is written strictly: identity, saves by either way, answers, discards', async () => {
+    const { prototype } = IDBDatabase;
+    const original = prototype.transaction;
+    const written: (string | undefined)[] = [];
+    prototype.transaction = function (names, mode, options) {
+      if (mode === 'readwrite') written.push(options?.durability);
+      return original.call(this, names, mode, options);
+    };
+    const durabilityOf = async (write: () => Promise<unknown>): Promise<readonly (string | undefined)[]> => {
+      written.length = 0;
+      await write();
+      return [...written];
+    };
+    try {
+      const store = make();
+      expect(await durabilityOf(() => store.open({ device: DEVICE, marker: undefined }))).toContain('strict');
+      await store.lease({ holder: 'tab', until: 2000, now: 1000 });
+      const stream = { epoch: EPOCH, queue: 'orders', priority: 3 };
+      const { id } = message();
+      const letter = {
+        id,
+        stream,
+        number: 1,
+        state: 'refused',
+        code: 'x',
+        savedAt: 1,
+        setAsideAt: 2,
+      } as const;
+      const settlement = { deadLetters: [{ ...letter, message: undefined }] };
+      expect(await durabilityOf(() => save(store)), 'first save').toEqual(['strict']);
+      expect(await durabilityOf(() => save(store)), 'further save').toEqual(['strict']);
+      expect(await durabilityOf(() => store.settle('tab', settlement))).toEqual(['strict']);
+      expect(await durabilityOf(() => store.discardDeadLetter(id))).toEqual(['strict']);
+    } finally {
+      prototype.transaction = original;
+    }
+  });
+
+  test('a further save of a handle reads and writes one record and nothing else', async () => {
+    const store = make();
+    await store.open({ device: DEVICE, marker: undefined });
+    await save(store);
+    const { prototype } = IDBObjectStore;
+    const [put, count] = [prototype.put, prototype.count];
+    const requests: string[] = [];
+    prototype.put = function (...call) {
+      requests.push(`put ${this.name}`);
+      return put.apply(this, call);
+    };
+    prototype.count = function (...call) {
+      requests.push(`count ${this.name}`);
+      return count.apply(this, call);
+    };
+    try {
+      await save(store);
+    } finally {
+      [prototype.put, prototype.count] = [put, count];
+    }
+    expect(requests).toEqual(['count segments', 'put segments']);
+  });
+});
+
 describe('without space', () => {
   test('answers are written down all the same, and a save says that there is none', async () => {
     const store = make();
