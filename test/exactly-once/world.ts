@@ -235,7 +235,7 @@ export class World {
 }
 
 /** Everything that runs without time passing. */
-export async function settle(): Promise<void> {
+async function settle(): Promise<void> {
   // Reading a request's body takes turns of its own.
   for (let turn = 0; turn < 8; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

@@ -24,7 +24,7 @@ import {
   type Signals,
 } from '@fieldpost/sdk/testing';
 
-export const SESSION = { number: 1, nonce: '0011223344556677' as SessionNonce };
+const SESSION = { number: 1, nonce: '0011223344556677' as SessionNonce };
 const GENERATION = '8d1f6f0e-0000-4000-8000-000000000001' as GenerationId;
 
 type Limits = Extract<DownFrame, { type: 'welcome' }>['limits'];
@@ -125,7 +125,7 @@ interface Transports {
   readonly http: ScriptedTransport;
 }
 
-export function welcome(streams: readonly StreamState[], limits: Partial<Limits> = {}): DownFrame {
+function welcome(streams: readonly StreamState[], limits: Partial<Limits> = {}): DownFrame {
   return {
     type: 'welcome',
     version: 1,

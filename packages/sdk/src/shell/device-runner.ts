@@ -21,7 +21,7 @@ export interface RunnerPorts {
   readonly hints: Hints;
 }
 
-export interface RunnerListener {
+interface RunnerListener {
   /** Streams have been settled, here or elsewhere. */
   announced(effect: Extract<DeviceEffect, { type: 'announce' }>): void;
   endEpoch(effect: Extract<DeviceEffect, { type: 'endEpoch' }>): void;

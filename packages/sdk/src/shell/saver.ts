@@ -30,7 +30,7 @@ export interface MessageToSave {
 }
 
 /** Who hears, once, of what became of a save. Callbacks, because a promise for each step of each message adds up. */
-export interface SaveCaller {
+interface SaveCaller {
   saved(message: SavedMessage): void;
   failed(error: unknown): void;
 }

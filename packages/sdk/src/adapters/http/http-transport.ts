@@ -118,7 +118,7 @@ class HttpConnection implements Connection {
 }
 
 /** The URL of a path below a gateway's base URL, which may have a path itself. */
-export function endpoint(gateway: string, path: string): URL {
+function endpoint(gateway: string, path: string): URL {
   return new URL(path, gateway.endsWith('/') ? gateway : `${gateway}/`);
 }
 

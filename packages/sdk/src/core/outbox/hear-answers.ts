@@ -70,7 +70,7 @@ export function segmentForHeldAnswer(state: OutboxState): PendingSegment | undef
 }
 
 /** Back to the first unanswered message of the lane. What was pushed of it so far, and its answers, count no more. */
-export function rewind(lane: LaneQueue): void {
+function rewind(lane: LaneQueue): void {
   for (const stream of pushedUnanswered(lane)) stream.attempt++;
   lane.next = 0;
   lane.nextOffset = 0;

@@ -110,7 +110,7 @@ export interface Draining {
   progressAt: Instant | undefined;
 }
 
-export interface PushLimits {
+interface PushLimits {
   readonly frameBytes: number;
   readonly runMessages: number;
   readonly windowMessages: number;
@@ -123,7 +123,7 @@ export interface InFlight {
   readonly bytes: number;
 }
 
-export interface SettlingState {
+interface SettlingState {
   /** The settlement being written. */
   running: Settlement | undefined;
   readonly dirty: Set<Stream>;
