@@ -1,0 +1,67 @@
+import { connect, type Fieldpost, type Sent } from '@fieldpost/sdk';
+import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
+import { afterEach, expect, test } from 'vitest';
+import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
+import { QueueAtGateway } from '../support/queue-at-gateway.ts';
+import { until } from '../support/until.ts';
+
+// Hazard 22: a gateway goes down under thousands of connected devices and comes back; all of them come back to it too.
+
+const DEVICES = Number(process.env['STORM_DEVICES'] ?? 1_000);
+/** Devices that connect at once at the start: a real fleet does not start in one millisecond. */
+const STARTED_AT_ONCE = 50;
+
+let gateway: GatewayProcess | undefined;
+const posts: Fieldpost[] = [];
+
+afterEach(async () => {
+  await Promise.all(posts.splice(0).map((post) => post.close()));
+  await gateway?.dispose();
+  gateway = undefined;
+});
+
+test(
+  `${DEVICES} devices deliver everything once after their gateway was killed and came back`,
+  { timeout: 120_000 },
+  async () => {
+    gateway = await startGatewayProcess();
+    const { url } = gateway;
+    const token = await gateway.token();
+    for (let started = 0; started < DEVICES; started += STARTED_AT_ONCE) {
+      const wave = Array.from({ length: Math.min(STARTED_AT_ONCE, DEVICES - started) }, () =>
+        startDevice(url, token),
+      );
+      posts.push(...(await Promise.all(wave)));
+    }
+    const sent = await sendFromAll('before');
+    await allDelivered(sent);
+    await until(() => posts.every((post) => post.status.get().online), { withinMs: 30_000 });
+
+    await gateway.kill9();
+    await until(() => posts.every((post) => !post.status.get().online), { withinMs: 30_000 });
+    const offline = await sendFromAll('offline');
+    await gateway.restart();
+    const last = await sendFromAll('after');
+    await allDelivered([...offline, ...last]);
+
+    const queue = new QueueAtGateway({ name: 'orders', url: () => url, token });
+    expect(await queue.counts()).toEqual({ ready: 3 * DEVICES, leased: 0, delayed: 0 });
+  },
+);
+
+function startDevice(url: string, token: string): Promise<Fieldpost> {
+  return connect({
+    gateway: url,
+    token: () => token,
+    surroundings: { store: createMemoryOutboxStore(new MemoryDatabase()) },
+  });
+}
+
+function sendFromAll(phase: string): Promise<Sent[]> {
+  return Promise.all(posts.map((post, device) => post.queue('orders').send({ phase, device })));
+}
+
+async function allDelivered(sent: readonly Sent[]): Promise<void> {
+  const fates = await Promise.all(sent.map(({ delivered }) => delivered));
+  expect(new Set(fates.map(({ outcome }) => outcome))).toEqual(new Set(['delivered']));
+}
