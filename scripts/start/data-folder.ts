@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { StartFailure } from './start-failure.ts';
 
 /** The files that gateway, demo and start script keep in the data folder, with SQLite's companions. */
-const ours = /^(?:(?:fieldpost|bookings)\.sqlite(?:-wal|-shm|-journal)?|development-secret|gateway\.log)$/;
+const ours =
+  /^(?:(?:fieldpost|bookings)\.sqlite(?:-wal|-shm|-journal)?|development-secret|admin\.sock|gateway\.log)$/;
 
 export function openDataFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });

@@ -157,6 +157,41 @@ test('a crash on either side of saving the message neither loses nor doubles the
   await rep.close();
 });
 
+test('a lost outbox is reported, and what it held can be sent again without being doubled', async () => {
+  await using stage = await DemoStage.open();
+  const rep = await RepBrowser.open(browser, stage.url);
+  await rep.signIn('Maya Lindqvist');
+  await stage.gateway.stop();
+  const id = await rep.takeOrder('Claire Gute', [PAPER]);
+  await rep.waitForState(id, 'Saved here');
+
+  // The back office has the same origin and leaves the outbox alone, so it can be taken away there.
+  await rep.page.goto(`${stage.url}/office`);
+  const deleted = await rep.page.evaluate(async () => {
+    const outboxes = (await indexedDB.databases()).flatMap(({ name = '' }) =>
+      name === 'satchel' ? [] : name,
+    );
+    for (const name of outboxes) {
+      await new Promise<void>((resolve, reject) => {
+        const deleting = indexedDB.deleteDatabase(name);
+        deleting.onsuccess = () => resolve();
+        deleting.onblocked = () => reject(new Error(`${name} is still open`));
+      });
+    }
+    return outboxes.length;
+  });
+  expect(deleted).toBe(1);
+  await stage.gateway.restart();
+  await rep.page.goto(stage.url);
+  await rep.page.getByRole('alert').getByText('This browser lost what the app had stored').waitFor();
+  await rep.waitForState(id, 'Unclear');
+  await rep.page.getByRole('button', { name: 'Send again' }).click();
+  await rep.waitForState(id, 'Delivered');
+  await until(() => stage.books().orders === 1, { what: 'the order is booked' });
+  expect(stage.books().recent[0]?.orderId).toBe(id);
+  await rep.close();
+});
+
 test('a refused order says why, stays, and goes out when it is sent again', async () => {
   await using stage = await DemoStage.open();
   const rep = await RepBrowser.open(browser, stage.url);

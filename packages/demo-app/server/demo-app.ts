@@ -63,13 +63,15 @@ function addOffice(app: Hono, { clerk, feed }: DemoAppOptions): void {
   });
   app.get('/api/office/events', (c) =>
     streamSSE(c, async (stream) => {
-      const stop = feed.subscribe((snapshot) => void stream.writeSSE({ data: snapshot }));
+      const stop = feed.subscribe(
+        (snapshot) => void stream.writeSSE({ data: snapshot }).catch(() => undefined),
+      );
+      stream.onAbort(stop);
       // A line now and then: a connection that died without a word is noticed by the write.
       while (!stream.aborted && !stream.closed) {
         await stream.sleep(keepAliveMs);
         await stream.write(': here\n\n');
       }
-      stop();
     }),
   );
 }

@@ -92,7 +92,20 @@ export class OrderBook {
       .where('[repId+state]')
       .equals([this.#repId, 'saving'])
       .sortBy('takenAt');
-    for (const row of unsent) await this.#send(row);
+    for (const row of unsent) {
+      try {
+        await this.#send(row);
+      } catch (error) {
+        await this.#keepUnsent(row, error);
+      }
+    }
+  }
+
+  /** A row that will never be a message is shown as refused, with the reason; any other is tried again at the next start. */
+  async #keepUnsent(row: OrderRow, error: unknown): Promise<void> {
+    reportError(error);
+    if (!(error instanceof FieldpostError) || error.retry !== 'never' || error.code === 'closed') return;
+    await this.#database.orders.update(row.id, { state: 'refused', code: error.code, settledAt: Date.now() });
   }
 
   async #send(row: OrderRow): Promise<void> {

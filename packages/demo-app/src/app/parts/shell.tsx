@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
 import { ColorSchemeSwitch } from '../../ui/color-scheme-switch.tsx';
 import { Icon, type IconName, Mark } from '../../ui/icons.tsx';
+import { usePlace } from '../use-place.ts';
 import { Banners } from './banners.tsx';
 import { ConnectionBadge } from './connection-badge.tsx';
 import classes from './shell.module.css';
@@ -38,6 +39,8 @@ const places: readonly Place[] = [
 /** Around every page: where you are, how the connection is, and the way to the other places. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const [path] = useLocation();
+  const name = places.find(({ isCurrent }) => isCurrent(path))?.name ?? 'Satchel';
+  usePlace(path, path === '/new' ? 'New order' : name);
   return (
     <div className={classes['root']}>
       <a className={classes['skip']} href="#main">
