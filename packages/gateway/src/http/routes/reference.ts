@@ -34,8 +34,21 @@ function documentHead({ version }: ReferenceSettings): Parameters<OpenAPIHono['g
       license: { name: 'MIT' },
     },
     servers: [{ url: '/' }],
+    tags: ['Messages', 'Consuming', 'Queues', 'Devices', 'Operations', 'Development'].map((name) => ({
+      name,
+    })),
   };
 }
+
+/** Nothing on the page leads to services of others. */
+const CONFIGURATION = JSON.stringify({
+  withDefaultFonts: false,
+  telemetry: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  showDeveloperTools: 'never',
+  hideClientButton: true,
+});
 
 const PAGE = `<!doctype html>
 <html lang="en">
@@ -43,9 +56,10 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Fieldpost gateway: API</title>
+<link rel="icon" href="data:,">
 </head>
 <body>
-<script id="api-reference" data-url="/openapi.json" data-configuration='{"withDefaultFonts":false,"telemetry":false}'></script>
+<script id="api-reference" data-url="/openapi.json" data-configuration='${CONFIGURATION}'></script>
 <script src="/docs/api-reference.js"></script>
 </body>
 </html>
