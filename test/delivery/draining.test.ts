@@ -76,6 +76,34 @@ describe('pushing', () => {
   });
 });
 
+describe('the pace', () => {
+  test('more is in flight while answers come promptly', async () => {
+    const device = await deviceWithMegabytes(6);
+    const connection = await device.greet();
+    const first = inFlightBytes(connection);
+    expect(first).toBeLessThanOrEqual(1024 * 1024);
+    answerPush(connection);
+    await device.settle();
+    expect(inFlightBytes(connection)).toBeGreaterThan(first);
+  });
+
+  test('less is in flight on a slow line, in smaller pushes, and after a connection that was lost', async () => {
+    const device = await deviceWithMegabytes(2);
+    const connection = await device.greet();
+    const before = inFlightBytes(connection);
+    for (let answers = 0; answers < 3; answers++) {
+      await device.pass(9_000);
+      answerPush(connection);
+      await device.settle();
+    }
+    expect(inFlightBytes(connection)).toBeLessThan(before);
+    await device.reconnect();
+    const next = await device.greet();
+    expect(inFlightBytes(next)).toBeLessThanOrEqual(64 * 1024);
+    expect(pushesOf(next).length).toBeGreaterThan(1);
+  });
+});
+
 describe('answers', () => {
   test('delivered is said only when the answer is written down', async () => {
     const device = await ScriptedDevice.open();
@@ -407,6 +435,18 @@ async function answerUpTo(device: ScriptedDevice, bytesMax: number): Promise<voi
 }
 
 const acceptedSoFar = new WeakMap<ScriptedDevice, StreamState>();
+
+async function deviceWithMegabytes(megabytes: number): Promise<ScriptedDevice> {
+  const device = await ScriptedDevice.open();
+  const orders = device.post.queue('orders');
+  await Promise.all(Array.from({ length: megabytes * 1024 }, () => orders.send('x'.repeat(1_000))));
+  return device;
+}
+
+function inFlightBytes(connection: Parameters<typeof pushesOf>[0]): number {
+  const waiting = pushesOf(connection).slice(answeredPushes.get(connection) ?? 0);
+  return waiting.flatMap(({ runs }) => runs).reduce((bytes, run) => bytes + run.messages.length, 0);
+}
 
 function only(runs: readonly Run[]): Run {
   const [run] = runs;

@@ -101,12 +101,12 @@ function react(work: Work, event: DeviceEvent): void {
     case 'closed':
       if (event.connection !== state.session.connection) return;
       if (event.reason.code === 'too-large') stepOut(work, { type: 'disconnected', tooLarge: true });
-      return stepConnection(work, event);
+      return stepConnection(work, { ...event, fruitless: isFruitless(state) });
     case 'signalled':
       return signalled(work, event.signal);
     case 'hinted':
       poll(work);
-      if (isAnswerLate(state, work.moment)) stepConnection(work, { type: 'unanswered' });
+      if (isAnswerLate(state, work.moment)) unanswered(work);
       return stepConnection(work, { type: 'hinted' });
     case 'deadlineReached':
       return deadlineReached(work);
@@ -161,6 +161,7 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
       return closeEpochs(work, session);
     }
     case 'ack':
+      stepConnection(work, { type: 'answered' });
       return stepOut(work, { type: 'acknowledged', streams: frame.streams });
     case 'fenced':
       return stepConnection(work, { type: 'rejected', connection, frame });
@@ -191,7 +192,7 @@ function signalled(work: Work, signal: Signal): void {
 function deadlineReached(work: Work): void {
   const { state, moment } = work;
   stepLeader(work, { type: 'deadlineReached' });
-  if (isAnswerOverdue(state.outbox, moment.now)) stepConnection(work, { type: 'unanswered' });
+  if (isAnswerOverdue(state.outbox, moment.now)) unanswered(work);
   stepConnection(work, { type: 'deadlineReached', occupied: isOccupied(state) });
   stepOut(work, { type: 'deadlineReached' });
   if (state.pollAt !== undefined && moment.now >= state.pollAt) poll(work);
@@ -330,6 +331,15 @@ function send(work: Work, frames: readonly UpFrame[]): void {
 
 function post(work: Work, signal: Signal): void {
   work.effects.push({ type: 'post', signal });
+}
+
+function unanswered(work: Work): void {
+  stepConnection(work, { type: 'unanswered', fruitless: isFruitless(work.state) });
+}
+
+/** Whether what was pushed on this connection has got no answer at all. */
+function isFruitless(state: DeviceState): boolean {
+  return isOccupied(state) && state.outbox.draining?.answers === 0;
 }
 
 function isOccupied(state: DeviceState): boolean {

@@ -6,6 +6,7 @@ import type { Draining, InFlight, LaneQueue, OutboxState, PendingSegment, Stream
 
 /** What goes into one push: enough to make a frame worth its headers, little enough to answer often on a slow line. */
 const PUSH_BYTES = 256 * 1024;
+const PUSH_BYTES_MIN = 16 * 1024;
 /** What a run costs beside its messages, generously: keys, epoch, queue name, `after`. */
 const RUN_OVERHEAD_BYTES = 512;
 /** Segments saved within this time of each other may share a run, and with it the age of the first. */
@@ -37,7 +38,12 @@ export function buildPush(
     break;
   }
   if (builder.runs.length === 0) return { push: undefined, blockedOn };
-  const inFlight: InFlight = { runs: builder.sent, messages: builder.messages, bytes: builder.bytes };
+  const inFlight: InFlight = {
+    runs: builder.sent,
+    messages: builder.messages,
+    bytes: builder.bytes,
+    pushedAt: moment.now,
+  };
   return { push: { runs: builder.runs, inFlight }, blockedOn };
 }
 
@@ -55,6 +61,8 @@ interface Builder {
 interface Room {
   readonly messages: number;
   readonly bytes: number;
+  /** What one push should hold: several fit into the window, so that answers come in turn. */
+  readonly pushBytes: number;
   /** What the first message of a push may take, so that one larger than the window goes alone. */
   readonly firstBytes: number;
 }
@@ -62,10 +70,12 @@ interface Room {
 /** How much may go now. When nothing is in flight, one message of any size may. */
 function roomIn(state: OutboxState, draining: Draining): Room {
   const { limits } = draining;
-  const bytes = Math.min(limits.windowBytes, state.windowBytesMax) - draining.inFlightBytes;
+  const windowBytes = Math.min(limits.windowBytes, state.windowBytesMax, state.paceBytes);
+  const bytes = windowBytes - draining.inFlightBytes;
   return {
     messages: limits.windowMessages - draining.inFlightMessages,
     bytes,
+    pushBytes: Math.min(PUSH_BYTES, Math.max(PUSH_BYTES_MIN, windowBytes / 4)),
     firstBytes: draining.inFlight.length === 0 ? Number.POSITIVE_INFINITY : bytes,
   };
 }
@@ -157,7 +167,7 @@ function takeEntries(
   );
   const frameRoom = limits.frameBytes - builder.bytes - run.bytes - RUN_OVERHEAD_BYTES * 2;
   const isFirst = builder.messages + run.count === 0;
-  const softRoom = Math.min(PUSH_BYTES, builder.room.bytes) - builder.bytes - run.bytes;
+  const softRoom = Math.min(builder.room.pushBytes, builder.room.bytes) - builder.bytes - run.bytes;
   const firstRoom = isFirst ? builder.room.firstBytes : softRoom;
   const { content, stream } = segment;
   if (content === 'absent' || countMax <= 0) return { count: 0, bytes: 0 };
@@ -252,7 +262,7 @@ function ageOf(segment: PendingSegment, moment: Moment): number {
 
 function isFull(builder: Builder): boolean {
   return (
-    builder.bytes >= PUSH_BYTES ||
+    builder.bytes >= builder.room.pushBytes ||
     builder.bytes >= (builder.messages === 0 ? builder.room.firstBytes : builder.room.bytes) ||
     builder.messages >= builder.room.messages ||
     builder.runs.length >= LIMITS.pushRuns

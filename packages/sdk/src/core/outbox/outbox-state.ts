@@ -53,6 +53,11 @@ export interface OutboxState {
   /** After a read that failed: not before this. */
   readRetryAt: Instant | undefined;
   readFailures: number;
+  /**
+   * So many bytes are in flight at most, as far as the line has shown what it carries: what waits too long inside a slow
+   * one keeps heartbeats waiting, too, and the connection is given up for dead.
+   */
+  paceBytes: number;
   /** After a 413: at most so many bytes in flight; a message that is larger goes alone. */
   windowBytesMax: number;
   /** Messages not settled, and the size of the segments that hold any. */
@@ -106,6 +111,8 @@ export interface Draining {
   readonly inFlight: InFlight[];
   inFlightBytes: number;
   inFlightMessages: number;
+  /** Pushes answered on this connection. */
+  answers: number;
   /** When the connection last made progress; undefined when nothing is in flight. */
   progressAt: Instant | undefined;
 }
@@ -118,6 +125,7 @@ interface PushLimits {
 }
 
 export interface InFlight {
+  readonly pushedAt: Instant;
   readonly runs: readonly { readonly stream: Stream; readonly last: number; readonly attempt: number }[];
   readonly messages: number;
   readonly bytes: number;
@@ -182,6 +190,9 @@ export type OutboxEffect =
   /** The store would not settle: another tab has the lease. */
   | { readonly type: 'leaseLost' };
 
+/** What is sent before the first answer tells how fast the line is. */
+const PACE_FIRST_BYTES = 1024 * 1024;
+
 export function createOutbox(): OutboxState {
   return {
     streams: new Map(),
@@ -205,6 +216,7 @@ export function createOutbox(): OutboxState {
     },
     readRetryAt: undefined,
     readFailures: 0,
+    paceBytes: PACE_FIRST_BYTES,
     windowBytesMax: Number.POSITIVE_INFINITY,
     waitingMessages: 0,
     waitingBytes: 0,

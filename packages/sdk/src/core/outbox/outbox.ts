@@ -19,6 +19,10 @@ const LOAD_BYTES = 2 * 1024 * 1024;
 const LOADED_BYTES_MAX = LIMITS.windowBytes + 2 * LOAD_BYTES;
 /** A slower line than this is taken for a dead one, in bytes per millisecond. */
 const SLOWEST_LINE = 8;
+/** Between these, the line carries as much at once as it should. */
+const PROMPT_ANSWER_MS = 2_000;
+const SLOW_ANSWER_MS = 8_000;
+const PACE_BYTES_MIN = 32 * 1024;
 /** Of what is in flight, so much may have to pass before the next answer can come. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
@@ -184,6 +188,7 @@ function welcomed(
   }
   state.draining = {
     limits: event.limits,
+    answers: 0,
     inFlight: [],
     inFlightBytes: 0,
     inFlightMessages: 0,
@@ -206,7 +211,9 @@ function acknowledged(
   if (answered !== undefined) {
     draining.inFlightBytes -= answered.bytes;
     draining.inFlightMessages -= answered.messages;
+    adjustPace(state, moment.now - answered.pushedAt);
   }
+  draining.answers++;
   draining.progressAt = draining.inFlight.length === 0 ? undefined : moment.now;
   if (draining.inFlight.length === 0) rewindPassedOver(state, moment);
   return effects;
@@ -216,6 +223,7 @@ function acknowledged(
 function disconnected(state: OutboxState, tooLarge: boolean): OutboxEffect[] {
   const { draining } = state;
   if (tooLarge && draining !== undefined) shrink(state, draining);
+  else if (draining !== undefined && draining.inFlight.length > 0) slowDown(state);
   state.draining = undefined;
   for (const lane of state.lanes.values()) {
     lane.next = 0;
@@ -223,6 +231,16 @@ function disconnected(state: OutboxState, tooLarge: boolean): OutboxEffect[] {
     lane.rewinds = 0;
   }
   return [];
+}
+
+/** More at once while answers come promptly, less when they keep us waiting. */
+function adjustPace(state: OutboxState, answeredAfterMs: number): void {
+  if (answeredAfterMs < PROMPT_ANSWER_MS) state.paceBytes = Math.min(state.paceBytes * 2, LIMITS.windowBytes);
+  else if (answeredAfterMs > SLOW_ANSWER_MS) slowDown(state);
+}
+
+function slowDown(state: OutboxState): void {
+  state.paceBytes = Math.max(state.paceBytes / 2, PACE_BYTES_MIN);
 }
 
 /** A request was refused for its size: send half as much at once, down to one message; that one then cannot be sent. */

@@ -33,7 +33,7 @@ export interface SessionState {
   readonly failures: number;
   /** Tokens not taken since a session last stood for a while. */
   readonly rejections: number;
-  /** Socket attempts that ended before a welcome, since the last welcome over a socket. */
+  /** Sockets that bore no fruit, since the last one that did: no welcome, or no answer to what was pushed. */
   readonly socketFailures: number;
   readonly via: Via;
   /** False when the app wants HTTP only. */
@@ -55,7 +55,13 @@ export type SessionEvent =
   | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: string }
   | { readonly type: 'tokenFailed'; readonly connection: number; readonly detail: string }
   | { readonly type: 'opened'; readonly connection: number }
-  | { readonly type: 'closed'; readonly connection: number; readonly reason: CloseReason }
+  /** `fruitless`: something was pushed, and nothing was ever answered. */
+  | {
+      readonly type: 'closed';
+      readonly connection: number;
+      readonly reason: CloseReason;
+      readonly fruitless: boolean;
+    }
   | { readonly type: 'welcomed'; readonly connection: number; readonly welcome: Welcome }
   | {
       readonly type: 'rejected';
@@ -64,8 +70,10 @@ export type SessionEvent =
     }
   /** The other side sent what is no frame. */
   | { readonly type: 'malformed'; readonly connection: number }
+  /** A push was answered: this way to the gateway works. */
+  | { readonly type: 'answered' }
   /** Something sent was not answered in time. */
-  | { readonly type: 'unanswered' }
+  | { readonly type: 'unanswered'; readonly fruitless: boolean }
   /** Nothing is in flight over HTTP: a good moment to try the socket again. */
   | { readonly type: 'deadlineReached'; readonly occupied: boolean }
   | { readonly type: 'hinted' };

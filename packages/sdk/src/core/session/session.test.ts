@@ -31,7 +31,7 @@ describe('whatever fails, the next attempt comes by itself', () => {
   const failures: readonly (readonly [string, (device: Device) => readonly SessionEffect[]])[] = [
     ['a cut connection', (device) => device.close(LOST)],
     ['bytes that are no frame', (device) => device.step({ type: 'malformed', connection: 1 })],
-    ['an answer that does not come', (device) => device.step({ type: 'unanswered' })],
+    ['an answer that does not come', (device) => device.step({ type: 'unanswered', fruitless: false })],
     ['a newer connection', (device) => device.reject({ type: 'fenced', reason: 'newer-connection' })],
     ['a gateway that failed', (device) => device.reject({ type: 'error', code: 'internal', detail: '' })],
     ['a gateway that stops', (device) => device.reject({ type: 'error', code: 'shutting-down', detail: '' })],
@@ -61,7 +61,7 @@ test('delays grow with full jitter and have a ceiling', () => {
   const delays: number[] = [];
   for (let attempt = 1; attempt <= 12; attempt++) {
     device.step({ type: 'tokenGiven', connection: attempt, token: 't' });
-    device.step({ type: 'closed', connection: attempt, reason: LOST }, 0.999);
+    device.step({ type: 'closed', connection: attempt, reason: LOST, fruitless: false }, 0.999);
     delays.push(device.waitingMs);
     device.wakeUp();
   }
@@ -80,7 +80,12 @@ test('a first rejected token is asked for again at once, the next only after a p
   ]);
   expect(device.state.problem).toBeUndefined();
   device.step({ type: 'tokenGiven', connection: 2, token: 't2' });
-  device.step({ type: 'closed', connection: 2, reason: { code: 'unauthorized', detail: 'no' } });
+  device.step({
+    type: 'closed',
+    connection: 2,
+    reason: { code: 'unauthorized', detail: 'no' },
+    fruitless: false,
+  });
   expect(device.state.phase.kind).toBe('waiting');
   expect(device.state.problem?.code).toBe('unauthorized');
 });
@@ -170,6 +175,30 @@ describe('where sockets do not get through', () => {
     expect(tried).toEqual(['socket', 'socket', 'http', 'socket', 'http', 'socket']);
   });
 
+  test('a socket that is welcomed and then carries nothing counts as one that does not get through', () => {
+    const device = live();
+    for (const connection of [1, 2]) {
+      device.step({ type: 'closed', connection, reason: LOST, fruitless: true });
+      device.wakeUp();
+      device.step({ type: 'tokenGiven', connection: connection + 1, token: 't' });
+      device.step({ type: 'opened', connection: connection + 1 });
+      device.welcome();
+    }
+    expect(device.state.via).toBe('http');
+  });
+
+  test('an answer shows that the socket works', () => {
+    const device = live();
+    device.step({ type: 'closed', connection: 1, reason: LOST, fruitless: true });
+    device.wakeUp();
+    device.step({ type: 'tokenGiven', connection: 2, token: 't' });
+    device.step({ type: 'opened', connection: 2 });
+    device.welcome();
+    device.step({ type: 'answered' });
+    device.step({ type: 'closed', connection: 2, reason: LOST, fruitless: true });
+    expect(device.state.via).toBe('socket');
+  });
+
   test('a live HTTP session tries the socket again after a while, when nothing is in flight', () => {
     const device = overHttp();
     expect(sessionDeadline(device.state, true)).toBeUndefined();
@@ -187,6 +216,7 @@ describe('where sockets do not get through', () => {
         type: 'closed',
         connection: device.state.connection,
         reason: { code: 'unauthorized', detail: '' },
+        fruitless: false,
       });
       device.wakeUp();
     }
@@ -205,7 +235,7 @@ test('news of an earlier connection is passed over', () => {
   device.close(LOST);
   device.wakeUp();
   const before = device.state;
-  device.step({ type: 'closed', connection: 1, reason: LOST });
+  device.step({ type: 'closed', connection: 1, reason: LOST, fruitless: false });
   device.step({ type: 'opened', connection: 1 });
   expect(device.state).toBe(before);
 });
@@ -248,13 +278,13 @@ class Device {
   tryOnce(): string {
     const { connection, via } = this.state;
     this.step({ type: 'tokenGiven', connection, token: 't' });
-    this.step({ type: 'closed', connection, reason: LOST });
+    this.step({ type: 'closed', connection, reason: LOST, fruitless: false });
     this.wakeUp();
     return via;
   }
 
   close(reason: CloseReason, jitter = 0.5): readonly SessionEffect[] {
-    return this.step({ type: 'closed', connection: this.state.connection, reason }, jitter);
+    return this.step({ type: 'closed', connection: this.state.connection, reason, fruitless: false }, jitter);
   }
 
   reject(frame: Extract<SessionEvent, { type: 'rejected' }>['frame']): readonly SessionEffect[] {

@@ -46,13 +46,17 @@ export function stepSession(state: SessionState, event: SessionEvent, moment: Mo
     case 'rejected':
       return rejected(state, event.frame, moment);
     case 'closed':
-      return closed(state, event.reason, moment);
+      return closed(state, event.reason, event.fruitless, moment);
     case 'malformed':
       return fail(state, moment, {
         problem: { code: 'malformed-frame', detail: 'the gateway sent bytes that are no frame' },
       });
     case 'unanswered':
-      return isConnected(state.phase) ? fail(state, moment, {}) : same(state);
+      return isConnected(state.phase) ? fail(state, moment, { socketBlocked: event.fruitless }) : same(state);
+    case 'answered':
+      return state.via === 'socket' && state.socketFailures > 0
+        ? { state: { ...state, socketFailures: 0 }, effects: [] }
+        : same(state);
     case 'hinted':
       return hinted(state, moment);
     case 'deadlineReached':
@@ -125,7 +129,6 @@ function welcomed(
     state: {
       ...state,
       phase: { kind: 'live', session, since: moment.now },
-      socketFailures: state.via === 'socket' ? 0 : state.socketFailures,
       lastSession: session,
       problem: undefined,
     },
@@ -169,7 +172,7 @@ function rejected(
   return fail({ ...state, lastSession }, moment, {});
 }
 
-function closed(state: SessionState, reason: CloseReason, moment: Moment): SessionStep {
+function closed(state: SessionState, reason: CloseReason, fruitless: boolean, moment: Moment): SessionStep {
   if (!isConnected(state.phase)) return same(state);
   switch (reason.code) {
     case 'unauthorized':
@@ -182,7 +185,8 @@ function closed(state: SessionState, reason: CloseReason, moment: Moment): Sessi
     case 'closed-here':
       return fail(state, moment, {
         ...(reason.retryAfterMs === undefined ? {} : { retryAfterMs: reason.retryAfterMs }),
-        socketBlocked: state.phase.kind !== 'live' && (reason.code === 'lost' || reason.code === 'refused'),
+        socketBlocked:
+          (reason.code === 'lost' || reason.code === 'refused') && (fruitless || state.phase.kind !== 'live'),
       });
   }
 }
