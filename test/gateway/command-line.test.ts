@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,9 +29,22 @@ test('--help names the commands, --version the release', async () => {
     stdout: expect.stringMatching(/serve[^]*backup[^]*token[^]*serve --help/),
   });
   expect((await run(['serve', '--help'])).stdout).toMatch(/--port <number>[^]*FIELDPOST_PORT/);
-  expect(await run(['--version'])).toMatchObject({
-    code: 0,
-    stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+  const { version } = JSON.parse(readFileSync(join(MAIN, '../../package.json'), 'utf8')) as {
+    version: string;
+  };
+  expect(await run(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n` });
+});
+
+test('an older Node is turned away before it loads what would crash it', async () => {
+  const older = join(folder, 'older.mjs');
+  writeFileSync(
+    older,
+    `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.9.0' } });`,
+  );
+  expect(await run(['serve', '--port', '0'], { NODE_OPTIONS: `--import=${older}` })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'fieldpost-gateway needs Node 22 or later; this is 20.9.0\n',
   });
 });
 

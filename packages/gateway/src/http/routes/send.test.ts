@@ -187,6 +187,7 @@ describe('what is refused', () => {
       422,
       'bad-message',
     ],
+    ['a header that would vanish', '{"body":1,"headers":{"a":"b","__proto__":"x"}}', 400, 'invalid-request'],
     ['no JSON', '{"body":1', 400, 'invalid-request'],
     ['nothing', '', 400, 'invalid-request'],
     ['a body over the limit of the queue', { body: 'x'.repeat(1000) }, 413, 'too-large'],

@@ -108,6 +108,10 @@ function produced(
       `messages.${index}: a body of ${body.length} bytes; at most ${LIMITS.bodyBytesMax}`,
     );
   }
+  // The one name that a schema's reading of a map drops without a word.
+  if (memberSource(memberSource(source, 'headers') ?? '', '__proto__') !== undefined) {
+    throw new RequestError('invalid-request', `messages.${index}: a header may not be named __proto__`);
+  }
   const properties = encodeProperties(propertiesOf(message));
   const priority = message.priority ?? LIMITS.priorityDefault;
   if (message.id === undefined) {
