@@ -9,10 +9,16 @@ import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } f
  * `write` and it is done once. A handle found dead is reopened and the call made once more before it rejects.
  */
 export interface OutboxStore {
-  /** Opens or creates the database. Rejects with `storage-blocked`, `storage-failed`. */
+  /**
+   * Opens or creates the database. Rejects with `storage-blocked`, `storage-failed`. When a later call rejects with
+   * `storage-lost`, the database was deleted under this handle: open again.
+   */
   open(request: OpenRequest): Promise<OpenedOutbox>;
 
-  /** Draws numbers and saves segments. `decide` runs inside the write transaction, on the epoch's tail as it is there. */
+  /**
+   * Draws numbers and saves segments. `decide` runs inside the write transaction, on the epoch's tail as it is there. It may
+   * be called more than once and has no effects: what the last call decides is done.
+   */
   save(epoch: EpochId, decide: (tail: EpochTail | undefined) => SaveDecision): Promise<SavedSegments>;
 
   /** What a draining tab starts from: streams, the last session, where the unsettled part of the log begins. */
@@ -35,7 +41,10 @@ export interface OutboxStore {
    */
   settle(holder: string, settlement: Settlement): Promise<boolean>;
 
-  /** Removes settled segments older or more than what is kept for `find` and for re-sending. Resolves with how many. */
+  /**
+   * Removes settled segments older or more than what is kept for `find` and for re-sending, from the beginning of the log.
+   * Resolves with how many. An epoch that has nothing left and is as old may be forgotten, with its marks.
+   */
   trim(request: { readonly savedBefore: number; readonly keepBytes: number }): Promise<number>;
 
   /** Takes, renews or (with `until` 0) gives up the lease to drain. Resolves with who holds it afterwards. */
