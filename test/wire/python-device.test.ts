@@ -281,7 +281,9 @@ async function whileFaultsHappen(
       const before = device.proxy.counters.bytesDown;
       // Faults come when something has been going on, not by the clock.
       await untilBytesFlow(() => device.proxy.counters.bytesDown > before);
-      const fault = rng.below(4);
+      // At the end only what has been missing so far.
+      const missing = faults.gatewayKills < 2 ? 0 : faults.deviceKills < 2 ? 1 : 2;
+      const fault = isDone ? missing : rng.below(4);
       if (fault === 0) {
         await device.gateway.kill9();
         faults.gatewayKills++;

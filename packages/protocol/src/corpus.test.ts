@@ -12,28 +12,36 @@ import { PROTOCOL_VERSION } from './version.ts';
 const folder = join(import.meta.dirname, '../corpus/v1');
 
 describe('the corpus', () => {
-  test('is what the code makes of its cases (else: npm run corpus, and look at the difference)', () => {
-    const onDisk = ['valid', 'invalid'].flatMap((part) =>
-      readdirSync(join(folder, part)).map((name) => `${part}/${name}`),
-    );
-    const expected = corpusFiles();
-    expect(onDisk.toSorted()).toEqual([...expected.keys()].toSorted());
-    for (const [path, text] of expected) expect(readFileSync(join(folder, path), 'utf8'), path).toBe(text);
-  });
+  test(
+    'is what the code makes of its cases (else: npm run corpus, and look at the difference)',
+    { timeout: 30_000 },
+    () => {
+      const onDisk = ['valid', 'invalid'].flatMap((part) =>
+        readdirSync(join(folder, part)).map((name) => `${part}/${name}`),
+      );
+      const expected = corpusFiles();
+      expect(onDisk.toSorted()).toEqual([...expected.keys()].toSorted());
+      for (const [path, text] of expected) expect(readFileSync(join(folder, path), 'utf8'), path).toBe(text);
+    },
+  );
 
-  test('is pinned: a change that a peer could notice raises the version and tells its history', () => {
-    const hash = createHash('sha256');
-    for (const [path, text] of corpusFiles()) hash.update(`${path}\0${text}\0`);
-    // New cases of the same protocol change the hash alone.
-    expect({ version: PROTOCOL_VERSION, corpus: hash.digest('hex') }).toEqual({
-      version: 1,
-      corpus: '668bc08baf77f9f27c4b5d12cf9809f85474860ccf80a2b45c878b640502e112',
-    });
-  });
+  test(
+    'is pinned: a change that a peer could notice raises the version and tells its history',
+    { timeout: 30_000 },
+    () => {
+      const hash = createHash('sha256');
+      for (const [path, text] of corpusFiles()) hash.update(`${path}\0${text}\0`);
+      // New cases of the same protocol change the hash alone.
+      expect({ version: PROTOCOL_VERSION, corpus: hash.digest('hex') }).toEqual({
+        version: 1,
+        corpus: '668bc08baf77f9f27c4b5d12cf9809f85474860ccf80a2b45c878b640502e112',
+      });
+    },
+  );
 });
 
 describe('valid', () => {
-  test.each(validCases)('$name: $about', (one) => {
+  test.each(validCases)('$name: $about', { timeout: 30_000 }, (one) => {
     const file: unknown = JSON.parse(readFileSync(join(folder, `valid/${one.name}.json`), 'utf8'));
     const { bytes } = expectFile(file);
     const decoded = decoders[one.kind](bytes);
@@ -47,7 +55,7 @@ describe('valid', () => {
 });
 
 describe('invalid', () => {
-  test.each(invalidCases)('$name: $about', ({ name, kind, code }) => {
+  test.each(invalidCases)('$name: $about', { timeout: 30_000 }, ({ name, kind, code }) => {
     const { bytes } = expectFile(JSON.parse(readFileSync(join(folder, `invalid/${name}.json`), 'utf8')));
     const thrown = thrownBy(() => decoders[kind](bytes));
     expect(thrown).toBeInstanceOf(ProtocolError);

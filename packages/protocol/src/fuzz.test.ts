@@ -16,9 +16,9 @@ import { createRng, type Rng } from './rng.ts';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 5000);
 const seed = Number(process.env['FUZZ_SEED'] ?? 20_261_123);
-const timeoutMs = 30_000 + runs;
-/** Whatever the bytes: far more than the slowest legal frame takes here, far less than a hang. */
-const slowMs = 1000;
+const timeoutMs = 60_000 + runs;
+/** Processor time, whatever the bytes: far more than the slowest legal frame takes, far less than a hang. */
+const slowMs = 2000;
 
 describe('any bytes are read or refused with a protocol error, and quickly', () => {
   test('bytes at random', { timeout: timeoutMs }, () => {
@@ -113,7 +113,7 @@ describe('encoding and decoding are inverse', () => {
 });
 
 describe('hostile sizes', () => {
-  test('what a few bytes claim costs no memory', () => {
+  test('what a few bytes claim costs no memory', { timeout: 60_000 }, () => {
     const claims = [
       'c6ffffffff',
       'dbffffffff',
@@ -134,7 +134,7 @@ describe('hostile sizes', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(256 * 1024 * 1024);
   });
 
-  test('the most expensive frames within the limits are refused in bounded time', () => {
+  test('the most expensive frames within the limits are refused in bounded time', { timeout: 60_000 }, () => {
     const fill = (digits: string): Uint8Array => Buffer.alloc(LIMITS.frameBytes, digits, 'hex');
     for (const digits of [
       '80',
@@ -175,7 +175,7 @@ function expectStable<Value>(
 }
 
 function readBy(kind: Kind, bytes: Uint8Array): 'read' | 'refused' {
-  const started = performance.now();
+  const started = process.threadCpuUsage();
   let result: 'read' | 'refused' = 'read';
   try {
     readers[kind](bytes);
@@ -184,7 +184,9 @@ function readBy(kind: Kind, bytes: Uint8Array): 'read' | 'refused' {
     expect(thrown.message.length).toBeLessThanOrEqual(LIMITS.detailCharacters);
     result = 'refused';
   }
-  expect(performance.now() - started, describeInput(kind, bytes)).toBeLessThan(slowMs);
+  const { user, system } = process.threadCpuUsage(started);
+  const milliseconds = (user + system) / 1000;
+  if (milliseconds > slowMs) throw new Error(`${milliseconds} ms for ${describeInput(kind, bytes)}`);
   return result;
 }
 
