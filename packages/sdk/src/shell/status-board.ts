@@ -4,6 +4,9 @@ import { isOnline } from '../core/device/device.ts';
 import { oldestSavedAt } from '../core/outbox/outbox.ts';
 import type { Clock } from '../ports/clock.ts';
 
+const WENT_BACK =
+  'the gateway has forgotten messages that it had acknowledged; it was probably restored from a backup';
+
 /** Shows how the outbox stands to those who watch. */
 export class StatusBoard implements Status {
   readonly #clock: Clock;
@@ -61,6 +64,8 @@ export class StatusBoard implements Status {
   /** Shows the state of the machine, and tells the listeners if anything changed. */
   show(device: DeviceState): void {
     this.#showSessionProblem(device);
+    if (device.gatewayWentBack) this.report('gateway-went-back', WENT_BACK);
+    else this.solve('gateway-went-back');
     const { outbox } = device;
     const oldest = oldestSavedAt(outbox);
     const next: StatusSnapshot = {

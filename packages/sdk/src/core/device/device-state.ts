@@ -36,6 +36,8 @@ export interface DeviceState {
   reading: 'no' | 'running' | 'again';
   /** Whether the tab that leads has told that it is welcomed. */
   onlineElsewhere: boolean;
+  /** The gateway knew less at the last welcome than it had acknowledged before: its store went back in time. */
+  gatewayWentBack: boolean;
   /** Epochs whose end the gateway was told in this start. */
   readonly closedEpochs: Set<EpochId>;
   /** When the store is read although no signal came. */
@@ -123,6 +125,7 @@ export function createDevice(options: {
     isLeading: false,
     reading: 'no',
     onlineElsewhere: false,
+    gatewayWentBack: false,
     closedEpochs: new Set(),
     pollAt: undefined,
     isClosed: false,

@@ -7,6 +7,8 @@ import {
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
   type Session,
+  streamKeyText,
+  type StreamState,
   type UpFrame,
 } from '@fieldpost/protocol';
 import { type LeadershipEvent, leadershipDeadline, leads, stepLeadership } from '../leadership/leadership.ts';
@@ -157,6 +159,7 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
         windowBytes: Math.min(frame.limits.windowBytes, LIMITS.windowBytes),
       };
       const { session, generation, streams } = frame;
+      state.gatewayWentBack = streams.some((answer) => knowsLess(state, answer));
       stepOut(work, { type: 'welcomed', limits, session, generation, streams });
       return closeEpochs(work, session);
     }
@@ -171,6 +174,12 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
       }
       return stepConnection(work, { type: 'rejected', connection, frame });
   }
+}
+
+function knowsLess(state: DeviceState, answer: StreamState): boolean {
+  const acknowledged = state.outbox.streams.get(streamKeyText(answer))?.acknowledged ?? 0;
+  // A stall may hide how far the stream is.
+  return answer.stall === undefined && answer.accepted < acknowledged;
 }
 
 function signalled(work: Work, signal: Signal): void {
