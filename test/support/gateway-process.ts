@@ -74,8 +74,8 @@ export class GatewayProcess {
   }
 
   /** Starts it and waits until it listens. Fails with its output when it ends instead. */
-  start(): Promise<this> {
-    return this.#launch(this.#options.failpoint);
+  start(failpoint: string | undefined = this.#options.failpoint): Promise<this> {
+    return this.#launch(failpoint);
   }
 
   async #launch(failpoint: string | undefined): Promise<this> {
