@@ -13,6 +13,9 @@ export default defineConfig({
   ssr: { resolve: { conditions: [source, ...defaultServerConditions] } },
   test: {
     maxWorkers: 2,
+    // Many tests start real processes, and two of them share two cores: slow is no failure, stuck is.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     projects: [
       {
         extends: true,
@@ -28,7 +31,7 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: 'wire', include: ['test/wire/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 30_000 },
+        test: { name: 'wire', include: ['test/wire/**/*.test.ts'] },
       },
       {
         extends: true,
