@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { GatewayClient } from '@fieldpost/demo-app/server/gateway-client.ts';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
@@ -94,8 +95,12 @@ test('with gateway and server gone it reloads, takes orders and keeps them; back
 
   await stage.gateway.restart();
   await stage.startServer();
+  // Booked orders are known by their ids; in the queue a doubled one would stand twice.
+  await switchBooking(stage, 'pause');
   await rep.waitForState(first, 'Delivered');
   await rep.waitForState(second, 'Delivered');
+  expect((await ordersInQueue(stage)) + stage.books().orders).toBe(3);
+  await switchBooking(stage, 'resume');
   await until(() => stage.books().orders === 3, { what: 'all three are booked' });
   const { recent, repeated, setAside } = stage.books();
   expect(recent.map(({ orderId }) => orderId)).toEqual([second, first, before]);
@@ -285,6 +290,19 @@ test('two reps on one tablet see their own orders only', async () => {
   await rep.waitForState(id, 'Delivered');
   await rep.close();
 });
+
+async function switchBooking(stage: DemoStage, to: 'pause' | 'resume'): Promise<void> {
+  const response = await fetch(`${stage.url}/api/office/${to}`, {
+    method: 'POST',
+    headers: { origin: stage.url },
+  });
+  expect(response.status).toBe(204);
+}
+
+async function ordersInQueue(stage: DemoStage): Promise<number> {
+  const { ready, leased, delayed } = await new GatewayClient(stage.gateway.url).lookAtQueue(1);
+  return ready + leased + delayed;
+}
 
 /** Sets how large an order the gateway takes. */
 async function limitBodies(stage: DemoStage, maxBodyBytes: number): Promise<void> {

@@ -38,7 +38,7 @@ const theme = createTheme({
         overlayProps: { backgroundOpacity: 0.45 },
       },
     },
-    Button: { defaultProps: { size: 'md' } },
+    Button: { defaultProps: { size: 'md', variant: 'filled' } },
     TextInput: { defaultProps: { size: 'md' } },
     NativeSelect: { defaultProps: { size: 'md' } },
   },

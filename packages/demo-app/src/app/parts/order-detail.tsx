@@ -70,9 +70,9 @@ function Lines({ lines }: { readonly lines: readonly OrderLine[] }) {
 /** What happened to the order, in the order in which it happened. */
 function Story({ row }: { readonly row: OrderRow }) {
   const taken = `${dayName(row.takenAt, new Date())}, ${exactTime(row.takenAt)}`;
-  const step = (done: boolean, name: string, when: string) => (
-    <li data-done={done}>
-      <span className={classes['dot']}>{done && <Icon name="check" size={14} />}</span>
+  const step = (done: boolean, name: string, when: string, isBad = false) => (
+    <li data-done={done} data-bad={isBad}>
+      <span className={classes['dot']}>{done && <Icon name={isBad ? 'close' : 'check'} size={14} />}</span>
       <span>{name}</span>
       <span className="soft small number">{when}</span>
     </li>
@@ -92,8 +92,8 @@ function Story({ row }: { readonly row: OrderRow }) {
           row.state === 'delivered' ? 'Delivered to the office' : 'Waits for the office',
           settled,
         )}
-      {row.state === 'refused' && step(true, 'Refused by the office', settled)}
-      {row.state === 'discarded' && step(true, 'Discarded', settled)}
+      {row.state === 'refused' && step(true, 'Refused by the office', settled, true)}
+      {row.state === 'discarded' && step(true, 'Discarded', settled, true)}
     </ol>
   );
 }
@@ -132,6 +132,7 @@ function Refusal({ row }: { readonly row: OrderRow }) {
       <Modal
         opened={asking}
         onClose={() => setAsking(false)}
+        classNames={{ body: classes['dialog'] ?? '' }}
         title="Discard this order?"
         closeButtonProps={{ 'aria-label': 'Close' }}
       >

@@ -39,8 +39,8 @@ const places: readonly Place[] = [
 /** Around every page: where you are, how the connection is, and the way to the other places. */
 export function Shell({ children }: { readonly children: ReactNode }) {
   const [path] = useLocation();
-  const name = places.find(({ isCurrent }) => isCurrent(path))?.name ?? 'Satchel';
-  usePlace(path, path === '/new' ? 'New order' : name);
+  const current = places.find(({ isCurrent }) => isCurrent(path))?.name ?? 'Nothing here';
+  usePlace(path, path === '/new' ? 'New order' : current);
   return (
     <div className={classes['root']}>
       <a className={classes['skip']} href="#main">
