@@ -58,6 +58,7 @@ test('with every kind of fault, the same; each fault has met something', { timeo
     reload: 1,
     'browser-kill': 1,
     'gateway-kill': 1,
+    'gateway-kill-before-ack': 1,
     'consumer-kill': 1,
   });
   // A consumer that was killed before it could acknowledge gets its last message again, at least.

@@ -12,9 +12,15 @@ import { drain } from './drain.ts';
 import { FaultLog } from './faults.ts';
 import { readGatewayTotals } from './gateway-totals.ts';
 import { dealOrders, type OrderBook } from './order-book.ts';
-import { drawPlan, type Plan, type ServerFault, type TabletFault } from './plan.ts';
+import { drawPlan, type Plan, type TabletFault } from './plan.ts';
 import { sabotageOrders } from './sabotage.ts';
-import { killConsumer, killGateway } from './server-kills.ts';
+import {
+  failpointOf,
+  killConsumer,
+  killGateway,
+  killGatewayBeforeAck,
+  type KillSurroundings,
+} from './server-kills.ts';
 import { readSuperstore } from './superstore.ts';
 import { bundleTabletPage } from './tablet/bundle-page.ts';
 import { suffer } from './tablet/suffer.ts';
@@ -83,6 +89,7 @@ export class FieldDay {
     this.#gateway = new GatewayProcess({
       dataDir,
       mode: 'secret',
+      ...failpointOf(this.#plan.servers),
       environment: {
         get FIELDPOST_ORIGINS() {
           return origins();
@@ -201,8 +208,8 @@ export class FieldDay {
     };
     await Promise.all([
       lives.then(() => (areTabletsDone = true)),
-      killGateway(gateway, this.#serverFaults('gateway-kill'), { ...around, saved: () => this.#saved() }),
-      killConsumer(consumer, this.#serverFaults('consumer-kill'), { ...around, ledger: this.#ledger }),
+      this.#killGateway(gateway, around),
+      killConsumer(consumer, this.#plan.servers, { ...around, ledger: this.#ledger }),
     ]);
   }
 
@@ -231,8 +238,9 @@ export class FieldDay {
     }
   }
 
-  #serverFaults(kind: ServerFault['kind']): readonly ServerFault[] {
-    return this.#plan.servers.filter((fault) => fault.kind === kind);
+  async #killGateway(gateway: GatewayProcess, around: KillSurroundings): Promise<void> {
+    await killGatewayBeforeAck(gateway, this.#plan.servers, around);
+    await killGateway(gateway, this.#plan.servers, { ...around, saved: () => this.#saved() });
   }
 
   #check(): DayFindings {

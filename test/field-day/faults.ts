@@ -24,6 +24,8 @@ export type TabletFaultKind =
 export type ServerFaultKind =
   /** The gateway dies of SIGKILL and is started again on the same port and data. */
   | 'gateway-kill'
+  /** The gateway dies between committing what a tablet sent and saying so. */
+  | 'gateway-kill-before-ack'
   /** The consumer dies of SIGKILL between its own commit and its acknowledgement, and is started again. */
   | 'consumer-kill';
 
@@ -38,6 +40,7 @@ export const TABLET_FAULTS: readonly TabletFaultKind[] = [
   'reload',
   'browser-kill',
 ];
+/** Those that happen as often as the level says; `gateway-kill-before-ack` happens once, at the beginning. */
 export const SERVER_FAULTS: readonly ServerFaultKind[] = ['gateway-kill', 'consumer-kill'];
 
 /** How often each fault happened for certain: a refused connection was met, a process is dead. */

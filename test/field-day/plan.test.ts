@@ -22,6 +22,7 @@ test.each([
       expect(tablets.flat().filter((fault) => fault.kind === kind)).toHaveLength(times);
     for (const kind of SERVER_FAULTS)
       expect(servers.filter((fault) => fault.kind === kind)).toHaveLength(times);
+    expect(servers.filter(({ kind }) => kind === 'gateway-kill-before-ack')).toHaveLength(1);
   }
 });
 

@@ -23,7 +23,7 @@ export interface TabletFault {
   readonly afterBytes: number;
 }
 
-/** Happens when so many orders, of all, are saved (gateway) or booked (consumer). */
+/** Happens when so many orders, of all, are saved (gateway) or booked (consumer), or so many pushes committed (before-ack). */
 export interface ServerFault {
   readonly kind: ServerFaultKind;
   readonly at: number;
@@ -63,14 +63,23 @@ export function drawPlan({ level, orders, rng }: PlanRequest): Plan {
   const total = orders.reduce((sum, count) => sum + count, 0);
   return {
     tablets: hands.map((hand, index) => layOut(hand, orders[index] ?? 0, rng.fork(`tablet-${index}`))),
-    servers: SERVER_FAULTS.flatMap((kind) =>
-      spread(rounds[level], total, rng.fork(kind)).map((at): ServerFault => ({
-        kind,
-        at,
-        downMs: 200 + rng.fork(`${kind}-${at}`).below(800),
-      })),
-    ),
+    servers: [
+      ...beforeAck(level, orders.length, rng.fork('before-ack')),
+      ...SERVER_FAULTS.flatMap((kind) =>
+        spread(rounds[level], total, rng.fork(kind)).map((at): ServerFault => ({
+          kind,
+          at,
+          downMs: 200 + rng.fork(`${kind}-${at}`).below(800),
+        })),
+      ),
+    ],
   };
+}
+
+/** Every tablet pushes at least once, so there are that many pushes for certain. */
+function beforeAck(level: FaultLevel, tablets: number, rng: Rng): readonly ServerFault[] {
+  if (level === 'none') return [];
+  return [{ kind: 'gateway-kill-before-ack', at: 1 + rng.below(tablets), downMs: 200 + rng.below(800) }];
 }
 
 function layOut(hand: readonly TabletFaultKind[], orders: number, rng: Rng): readonly TabletFault[] {
