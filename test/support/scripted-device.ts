@@ -209,3 +209,21 @@ function sameStream(one: StreamKey, other: StreamKey): boolean {
 function fail(what: string): never {
   throw new Error(what);
 }
+
+/** How many pushes of a connection have been answered. */
+export const answeredPushes = new WeakMap<object, number>();
+
+/** Answers the oldest push that has no answer yet, as a gateway that takes everything. */
+export function answerPush(connection: ScriptedConnection): void {
+  const answered = answeredPushes.get(connection) ?? 0;
+  const push = pushesOf(connection)[answered];
+  if (push === undefined) throw new Error('nothing waits for an answer');
+  answeredPushes.set(connection, answered + 1);
+  connection.answer(ackOf(push));
+}
+
+export function only(runs: readonly Run[]): Run {
+  const [run] = runs;
+  if (run === undefined || runs.length > 1) throw new Error(`${runs.length} runs instead of one`);
+  return run;
+}
