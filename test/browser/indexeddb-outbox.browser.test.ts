@@ -93,15 +93,41 @@ describe('a handle in use', () => {
     });
   });
 
-  test('says that the outbox is lost when its database is deleted under it', async () => {
+  test('whose database is deleted begins anew: no tail, positions that go on, the same device', async () => {
+    const store = make();
+    await store.open({ device: DEVICE, marker: undefined });
+    const before = await save(store);
+    await ended(indexedDB.deleteDatabase(name));
+    const tails: unknown[] = [];
+    const lost = await store.save(EPOCH, (tail) => {
+      tails.push(tail);
+      return { type: 'rolled-back' };
+    });
+    expect([lost.outcome, tails.at(-1)]).toEqual(['rolled-back', undefined]);
+    expect(await store.listSegments({ after: 0 })).toEqual([]);
+    const after = await save(store);
+    expect(after.segments[0]?.position).toBeGreaterThan(before.segments[0]?.position ?? Infinity);
+    expect(reports.join()).toContain('was deleted while it was in use');
+    const other = '22222222-2222-4222-8222-222222222222' as DeviceId;
+    expect(await make().open({ device: other, marker: DEVICE })).toEqual({
+      device: DEVICE,
+      condition: 'opened',
+    });
+  });
+
+  test('whose database was replaced by that of another device says that the outbox is lost', async () => {
     const store = make();
     await store.open({ device: DEVICE, marker: undefined });
     await save(store);
     await ended(indexedDB.deleteDatabase(name));
+    const other = '22222222-2222-4222-8222-222222222222' as DeviceId;
+    await make().open({ device: other, marker: undefined });
     await expect(save(store)).rejects.toMatchObject({ code: 'storage-lost' });
     await expect(store.readLog()).rejects.toMatchObject({ code: 'storage-lost' });
-    const other = '22222222-2222-4222-8222-222222222222' as DeviceId;
-    expect(await store.open({ device: other, marker: DEVICE })).toEqual({ device: other, condition: 'lost' });
+    expect(await store.open({ device: DEVICE, marker: DEVICE })).toEqual({
+      device: other,
+      condition: 'lost',
+    });
   });
 
   test('that the browser closed is replaced', async () => {

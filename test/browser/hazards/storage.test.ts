@@ -90,6 +90,25 @@ test.each(['removed', 'overwritten with garbage'])(
   },
 );
 
+test('hazard 3: site data that is cleared under an open tab is reported lost, and the tab goes on', async () => {
+  const tablet = await stage.tablet();
+  const page = await stage.connectedTab(tablet);
+  await send(page, 'cleared', ['before']);
+  await stage.expectDelivered('cleared', ['before'], 'in order');
+  await untilStatus(page, 'all is settled', ({ pending }) => pending === 0);
+  stage.goOffline();
+  await send(page, 'cleared', ['gone']);
+  const devTools = await tablet.devTools(page);
+  const { origin } = stage.server;
+  await devTools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'indexeddb' });
+  await send(page, 'cleared', ['after']);
+  const { problems } = await statusOf(page);
+  expect(problems.map(({ code }) => code)).toContain('storage-lost');
+  stage.goOnline();
+  await stage.expectDelivered('cleared', ['before', 'after'], 'in order');
+  await untilStatus(page, 'all is settled', ({ pending }) => pending === 0);
+});
+
 test('hazard 5: a transaction that is aborted after its requests succeeded saves nothing half and nothing twice', async () => {
   const tablet = await stage.tablet();
   const page = await stage.connectedTab(tablet);

@@ -10,8 +10,9 @@ import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } f
  */
 export interface OutboxStore {
   /**
-   * Opens or creates the database. Rejects with `storage-blocked`, `storage-failed`. When a later call rejects with
-   * `storage-lost`, the database was deleted under this handle: open again.
+   * Opens or creates the database. Rejects with `storage-blocked`, `storage-failed`. A database that is deleted while
+   * it is in use begins anew, and the next save finds no tail; when another one took its place, calls reject with
+   * `storage-lost`: open again.
    */
   open(request: OpenRequest): Promise<OpenedOutbox>;
 

@@ -2,13 +2,16 @@ import type { DeviceId } from '@fieldpost/protocol';
 import { openDB, unwrap } from 'idb';
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { errorName, failureKind, isCommitError, toFieldpostError } from './failure.ts';
+import { parseDevice, parsePosition } from './record.ts';
 import { type Db, type OutboxSchema, SCHEMA_STEPS, type SchemaStep } from './schema.ts';
-import { readValue } from './transact.ts';
+import { readValue, unheard, writeIn } from './transact.ts';
 
 export interface ConnectionOptions {
   readonly name: string;
   /** How long opening may take, blocked by other tabs or hanging. Milliseconds. */
   readonly openTimeoutMs: number;
+  /** Hears of what was found amiss. */
+  readonly report: (detail: string) => void;
   /** The schema, for tests of its upgrade. */
   readonly steps?: readonly SchemaStep[];
 }
@@ -29,6 +32,8 @@ export class Connection {
   #opening: Promise<Db> | undefined;
   /** The device that the database belongs to, once `open` has found out. A handle opened later must find the same. */
   #device: DeviceId | undefined;
+  /** The last position in the log that was ever seen. */
+  #lastPosition = 0;
   #closed = false;
 
   constructor(options: ConnectionOptions) {
@@ -37,6 +42,11 @@ export class Connection {
 
   set device(device: DeviceId) {
     this.#device = device;
+  }
+
+  /** Tells of segments in the log. */
+  seen(segments: readonly { readonly position: number }[]): void {
+    this.#lastPosition = Math.max(this.#lastPosition, segments.at(-1)?.position ?? 0);
   }
 
   /** Forgets whose database it was, before it is opened anew. */
@@ -118,14 +128,32 @@ export class Connection {
     return db;
   }
 
+  /**
+   * A handle that was opened anew must find the same database. One that was deleted meanwhile (site data cleared) is empty:
+   * it is taken into use, with positions that go on, and the next save finds that the epoch's tail is gone.
+   */
   async #recognise(db: Db): Promise<void> {
-    if (this.#device === undefined) return;
-    const found: unknown = await readValue(db, 'state', 'device');
-    if (found === this.#device) return;
+    const device = this.#device;
+    if (device === undefined) return;
+    const found = parseDevice(await readValue(db, 'state', 'device'));
+    if (found === device) return;
+    if (found === undefined) {
+      this.#options.report(`the database "${this.#options.name}" was deleted while it was in use`);
+      return this.#adopt(db, device);
+    }
     throw new FieldpostError(
       'storage-lost',
-      `the database "${this.#options.name}" was deleted or replaced while it was in use: connect anew`,
+      `the database "${this.#options.name}" was replaced while it was in use: connect anew`,
     );
+  }
+
+  #adopt(db: Db, device: DeviceId): Promise<void> {
+    return writeIn<void>(db, ['state'], 'strict', async (transaction) => {
+      const state = transaction.objectStore('state');
+      const trimmed = parsePosition(await state.get('trimmed')) ?? 0;
+      unheard(state.put(device, 'device'));
+      unheard(state.put(Math.max(trimmed, this.#lastPosition), 'trimmed'));
+    });
   }
 
   async #makeRoom(free: (db: Db) => Promise<void>): Promise<void> {

@@ -1,4 +1,10 @@
-import type { OpenedOutbox, OpenRequest, OutboxStore, SavedSegments } from '../../ports/outbox-store.ts';
+import type {
+  OpenedOutbox,
+  OpenRequest,
+  OutboxStore,
+  SavedSegments,
+  SegmentKey,
+} from '../../ports/outbox-store.ts';
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
 import { parseDevice } from './record.ts';
@@ -31,15 +37,21 @@ export interface IndexedDbOutboxOptions {
  */
 export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): OutboxStore {
   const report = options.report ?? (() => undefined);
-  const connection = new Connection({ openTimeoutMs: 10_000, ...options });
+  const connection = new Connection({ openTimeoutMs: 10_000, ...options, report });
   const save = inTurn(connection);
   const full = { makeRoom: freeReserve };
   return {
     open: (request) => open(connection, request),
     save,
     readLog: () => connection.use('reading the log', (db) => readLog(db, report)),
-    loadSegments: (request) => connection.use('loading segments', (db) => loadSegments(db, request, report)),
-    listSegments: ({ after }) => connection.use('listing segments', (db) => listSegments(db, after, report)),
+    loadSegments: (request) =>
+      connection.use('loading segments', async (db) =>
+        seen(connection, await loadSegments(db, request, report)),
+      ),
+    listSegments: ({ after }) =>
+      connection.use('listing segments', async (db) =>
+        seen(connection, await listSegments(db, after, report)),
+      ),
     settle: (holder, settlement) =>
       connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
     trim: (request) =>
@@ -59,6 +71,11 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       connection.use('discarding a dead letter', (db) => discardDeadLetter(db, id), full),
     close: () => connection.close(),
   };
+}
+
+function seen<Segments extends readonly SegmentKey[]>(connection: Connection, segments: Segments): Segments {
+  connection.seen(segments);
+  return segments;
 }
 
 async function open(connection: Connection, request: OpenRequest): Promise<OpenedOutbox> {
@@ -103,6 +120,7 @@ function inTurn(connection: Connection): OutboxStore['save'] {
       await before;
       const { saved, view: after } = await saveSegments(db, epoch, decide, view);
       view = after ?? view;
+      connection.seen(saved.segments);
       return saved;
     });
     previous = saving.catch(() => undefined);
