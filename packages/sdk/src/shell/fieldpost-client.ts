@@ -229,11 +229,9 @@ export class FieldpostClient implements Fieldpost {
     } else {
       const failure = error instanceof FieldpostError ? error : undefined;
       const code = failure?.code ?? 'storage-failed';
+      const isTold = code === 'storage-full' || code === 'storage-lost';
       this.#board.setStorage(code === 'storage-full' ? 'full' : 'failing');
-      this.#board.report(
-        code === 'storage-full' ? code : 'storage-failed',
-        failure?.message ?? 'the store failed',
-      );
+      this.#board.report(isTold ? code : 'storage-failed', failure?.message ?? 'the store failed');
     }
     this.#board.show(this.#state);
   }
