@@ -1,4 +1,5 @@
 import { decodeDown, type DownFrame, encodeUp, type Session, type UpFrame } from '@fieldpost/protocol';
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Principal } from '../ports/authenticator.ts';
 import type { FrameReceiver } from '../ports/frame-socket.ts';
@@ -82,6 +83,39 @@ describe('a connection', () => {
     expect(device.isConnected).toBe(false);
     expect(gateway.failures).toHaveLength(1);
   });
+});
+
+test('whatever bytes come, a connection answers with frames or ends, and no fault of ours shows', async () => {
+  const change = fc.record({
+    at: fc.nat(),
+    byte: fc.nat(255),
+    cut: fc.boolean(),
+    tail: fc.uint8Array({ maxLength: 4 }),
+  });
+  const bytes = fc.uint8Array({ maxLength: 200 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(change, { maxLength: 4 }),
+      fc.array(bytes, { maxLength: 2 }),
+      async (changes, noise) => {
+        const device = new Device();
+        const session = await device.greet();
+        for (const { at, byte, cut, tail } of changes) {
+          // A good frame with one byte changed, cut off, or with something behind it.
+          const frame = encodeUp(push([runOf(1, 3)], { session }));
+          frame[at % frame.length] = byte;
+          const kept = cut ? frame.subarray(0, at % frame.length) : frame;
+          device.receiver.received(Uint8Array.from([...kept, ...tail]));
+        }
+        for (const frame of noise) device.receiver.received(frame);
+        device.receiver.disconnected();
+      },
+    ),
+    { numRuns: 300 },
+  );
+  const faults = ['a connection failed', 'a frame could not be served'];
+  expect(gateway.log.filter(({ message }) => faults.includes(message))).toEqual([]);
+  expect(gateway.failures).toEqual([]);
 });
 
 describe('a newer session', () => {
@@ -176,7 +210,7 @@ class Device {
 
   /** Everything that it received, once that is so many frames at least. */
   async frames(count: number): Promise<readonly DownFrame[]> {
-    await expect.poll(() => this.#received.length).toBeGreaterThanOrEqual(count);
+    await expect.poll(() => this.#received.length, { interval: 1 }).toBeGreaterThanOrEqual(count);
     return this.#received;
   }
 }
