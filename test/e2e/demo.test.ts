@@ -66,7 +66,7 @@ test('quantity and discount change the total at once, exactly', async () => {
   await order.getByText('$1,218.74').first().waitFor();
   await order.getByRole('button', { name: 'Save order' }).click();
   await page.waitForURL(/\/orders\//);
-  await until(() => stage.books().orders === 1, { what: 'the order is booked' });
+  await until(() => stage.books().orders === 1, { what: 'the order is booked', withinMs: 30_000 });
   expect(stage.books().total).toBe(12_187_350);
   await rep.close();
 });
@@ -101,7 +101,7 @@ test('with gateway and server gone it reloads, takes orders and keeps them; back
   await rep.waitForState(second, 'Delivered');
   expect((await ordersInQueue(stage)) + stage.books().orders).toBe(3);
   await switchBooking(stage, 'resume');
-  await until(() => stage.books().orders === 3, { what: 'all three are booked' });
+  await until(() => stage.books().orders === 3, { what: 'all three are booked', withinMs: 30_000 });
   const { recent, repeated, setAside } = stage.books();
   expect(recent.map(({ orderId }) => orderId)).toEqual([second, first, before]);
   expect({ repeated, setAside }).toEqual({ repeated: 0, setAside: 0 });
@@ -119,7 +119,7 @@ test('with the network cut at the device the app starts, and sends by itself whe
   await rep.waitForState(id, 'Saved here');
   await rep.context.setOffline(false);
   await rep.waitForState(id, 'Delivered');
-  await until(() => stage.books().orders === 1, { what: 'the order is booked' });
+  await until(() => stage.books().orders === 1, { what: 'the order is booked', withinMs: 30_000 });
   await rep.close();
 });
 
@@ -155,7 +155,7 @@ test('a crash on either side of saving the message neither loses nor doubles the
   await rep.page.reload();
   await rep.waitForState(sent, 'Delivered');
   await rep.waitForState(unsent, 'Delivered');
-  await until(() => stage.books().orders === 2, { what: 'both orders are booked' });
+  await until(() => stage.books().orders === 2, { what: 'both orders are booked', withinMs: 30_000 });
   const { recent, repeated } = stage.books();
   expect(recent.map(({ orderId }) => orderId)).toEqual([unsent, sent]);
   expect(repeated).toBe(0);
@@ -192,7 +192,7 @@ test('a lost outbox is reported, and what it held can be sent again without bein
   await rep.waitForState(id, 'Unclear');
   await rep.page.getByRole('button', { name: 'Send again' }).click();
   await rep.waitForState(id, 'Delivered');
-  await until(() => stage.books().orders === 1, { what: 'the order is booked' });
+  await until(() => stage.books().orders === 1, { what: 'the order is booked', withinMs: 30_000 });
   expect(stage.books().recent[0]?.orderId).toBe(id);
   await rep.close();
 });
@@ -211,7 +211,7 @@ test('a refused order says why, stays, and goes out when it is sent again', asyn
   await limitBodies(stage, 1_000_000);
   await rep.page.getByRole('button', { name: 'Send again' }).click();
   await rep.waitForState(id, 'Delivered');
-  await until(() => stage.books().orders === 1, { what: 'the order is booked' });
+  await until(() => stage.books().orders === 1, { what: 'the order is booked', withinMs: 30_000 });
   expect(stage.books().recent[0]?.orderId).toBe(id);
   await rep.close();
 });

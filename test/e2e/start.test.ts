@@ -31,7 +31,10 @@ test('started, stopped with Ctrl-C and started again, it goes on where it ended;
   await rep.signIn('Maya Lindqvist');
   const delivered = await rep.takeOrder('Claire Gute', [PAPER]);
   await rep.waitForState(delivered, 'Delivered');
-  await until(() => readBooks(place.dataDir).orders === 1, { what: 'the first order is booked' });
+  await until(() => readBooks(place.dataDir).orders === 1, {
+    what: 'the first order is booked',
+    withinMs: 30_000,
+  });
   expect(await first.interrupt()).toBe(0);
   await expect(fetch(`${place.gateway}/healthz`)).rejects.toThrow('fetch failed');
 
@@ -42,7 +45,10 @@ test('started, stopped with Ctrl-C and started again, it goes on where it ended;
   await second.ready();
   await rep.waitForState(waiting, 'Delivered');
   await rep.waitForState(delivered, 'Delivered');
-  await until(() => readBooks(place.dataDir).orders === 2, { what: 'the second order is booked' });
+  await until(() => readBooks(place.dataDir).orders === 2, {
+    what: 'the second order is booked',
+    withinMs: 30_000,
+  });
   await rep.close();
   expect(await second.interrupt()).toBe(0);
 
