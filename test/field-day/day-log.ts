@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** What happened and when, in a file for whoever has to find out; and what should not have. */
 export class DayLog {
@@ -13,6 +14,11 @@ export class DayLog {
   note(event: string): void {
     const seconds = (performance.now() - this.#startedAt) / 1000;
     appendFileSync(this.#file, `${seconds.toFixed(3)} ${event}\n`);
+  }
+
+  /** Keeps what a process said, in a file of its own. */
+  keep(name: string, lines: readonly string[]): void {
+    appendFileSync(join(dirname(this.#file), `${name}.log`), `${lines.join('\n')}\n`);
   }
 
   /** Something is wrong: the day goes on, and will have failed. */

@@ -124,6 +124,7 @@ export class FieldDay {
     await Promise.all(this.#tablets.map((tablet) => tablet.browser.kill()));
     await servers.consumer.stop();
     await servers.gateway.stop();
+    this.#log.keep('gateway', servers.gateway.log);
     const findings = this.#check();
     const wrong = [...this.#log.findings(), ...missedFaults(this.#faults), ...findings.wrong];
     return { ...findings, wrong, faults: this.#faults.tally(), bytes };

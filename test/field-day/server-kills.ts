@@ -37,6 +37,7 @@ export async function killGatewayBeforeAck(
       return;
     }
     log.note('the gateway is dead before it acknowledged');
+    log.keep('gateway', gateway.log);
     await pause(downMs);
     await gateway.restart();
     faults.fired(kind);
@@ -55,6 +56,7 @@ export async function killGateway(
     if (saved() < at) return;
     log.note('the gateway is killed');
     await gateway.kill9();
+    log.keep('gateway', gateway.log);
     await pause(downMs);
     await gateway.restart();
     faults.fired(kind);
