@@ -36,8 +36,10 @@ export async function openAdminSocket(
   const isFile = !address.startsWith('\\\\');
   if (isFile) rmSync(address, { force: true });
   const open = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     open.add(socket);
+    // Whoever asked has gone before the answer: a pity for them alone.
+    socket.on('error', () => socket.destroy());
     socket.on('close', () => open.delete(socket));
     serve(socket, commands).catch((error: unknown) => {
       logger.warn({ error }, 'a command of this machine failed');

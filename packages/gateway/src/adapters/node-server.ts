@@ -68,6 +68,8 @@ export async function startNodeServer(
   });
   server.on('clientError', answerClientError);
   await listen(server, address);
+  // Such as a connection that could not be taken because every file handle is in use: others go on.
+  server.on('error', (error) => ports.logger.error({ error }, 'a connection could not be taken'));
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
   return {
@@ -90,7 +92,7 @@ export async function startNodeServer(
 
 function listen(server: Server, { host, port }: NodeServerAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
       const place = `${host}:${port}`;
       if (error.code === 'EADDRINUSE') {
         reject(
@@ -105,8 +107,12 @@ function listen(server: Server, { host, port }: NodeServerAddress): Promise<void
           }),
         );
       }
+    };
+    server.once('error', fail);
+    server.listen({ host, port }, () => {
+      server.off('error', fail);
+      resolve();
     });
-    server.listen({ host, port }, () => resolve());
   });
 }
 
