@@ -73,7 +73,6 @@ test('hazard 9: a browser killed while messages are on their way goes on where i
     const taken = await stage.drainPartly('killed', 300_000);
     await tablet.kill();
     expect(taken, 'the drain was over before the kill').toBeLessThan(wanted.length);
-    stage.goOffline();
     await tablet.start();
     await stage.connectedTab(tablet);
   }
