@@ -52,7 +52,7 @@ export const quickSizes: Sizes = {
   drainWorkbox: 200,
   rxdbBatches: [1000],
   wire: 100,
-  slowLink: 1000,
+  slowLink: 2000,
   intake: [
     { devices: 1, messages: 50_000 },
     { devices: 10, messages: 50_000 },

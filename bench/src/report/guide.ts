@@ -8,6 +8,12 @@ const guide = join(import.meta.dirname, '../../../docs/guides/performance.md');
 const begin = '<!-- written by npm run bench -->';
 const end = '<!-- end -->';
 
+/** Above this, something else ran on the machine. */
+const loadOfQuiet = 1;
+const busyWarning =
+  '**The machine was busy with other work.** Rows of this run can be compared with each other, though roughly; for the ' +
+  'figures themselves, and for what is missed, run it again on a machine that has nothing else to do.';
+
 /** Writes the run's figures into the guide, between its two marks, so that the page says what the command found. */
 export function updateGuide(report: Report): void {
   const text = readFileSync(guide, 'utf8');
@@ -23,6 +29,7 @@ function figures(report: Report): string {
     missed === 0 ? 'All targets were reached.' : `${missed} of ${report.targets.length} targets were missed.`;
   return [
     `\`${report.command}\`, ${report.startedAt.slice(0, 10)}, ${machineLine(report.surroundings)}. ${verdict}`,
+    ...(report.surroundings.loadBefore > loadOfQuiet ? ['', busyWarning] : []),
     '',
     asMarkdown(targetTable(report.targets), '###'),
     '',
