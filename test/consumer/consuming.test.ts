@@ -1,8 +1,11 @@
 import type { ReceivedMessage } from '@fieldpost/sdk/consumer';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { createDeferred } from '../support/deferred.ts';
 import { until } from '../support/until.ts';
 import { type Job, Setting } from './setting.ts';
+
+// Leases and processes are real, and so is their time on a busy machine.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 let setting: Setting;
 

@@ -1,3 +1,4 @@
+import { createSystemClock } from '../adapters/browser/system-clock.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** Everything a consumer needs from the runtime. */
@@ -13,20 +14,11 @@ export function runtimeSurroundings(replaced: Partial<ConsumerSurroundings> = {}
   return {
     // Called as a plain function: browsers refuse a `fetch` that is called as a method of something else.
     fetch: (input, init) => fetch(input, init),
-    clock: {
-      monotonicMs: () => performance.now(),
-      schedule: (delayMs, wake) => {
-        const timer = setTimeout(wake, Math.min(delayMs, timerMsMax));
-        return () => clearTimeout(timer);
-      },
-    },
+    clock: createSystemClock(),
     jitter: () => Math.random(),
     ...replaced,
   };
 }
-
-/** A longer `setTimeout` fires at once. */
-const timerMsMax = 2 ** 31 - 1;
 
 /** Resolves after `delayMs`, or as soon as `signal` aborts. Never rejects. */
 export function pause(
