@@ -146,7 +146,7 @@ function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
 }
 
 /** The queue of this name. Throws `queue-not-found`. */
-export async function existingQueue(store: GatewayStore, queue: string, now: number): Promise<QueueInfo> {
+async function existingQueue(store: GatewayStore, queue: string, now: number): Promise<QueueInfo> {
   const info = await store.getQueue(queue, now);
   if (info === undefined) throw queueNotFound(queue);
   return info;

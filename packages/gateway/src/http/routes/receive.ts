@@ -1,10 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import type { Settlement } from '../../ports/gateway-store.ts';
+import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
 import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { messageJson } from '../message-json.ts';
 import { peekedMessage, queueParams, receivedMessage } from '../schemas.ts';
-import { existingQueue } from './queues.ts';
+import { queueNotFound } from './queues.ts';
 
 export interface ReceiveRouteSettings {
   /** Aborted when the gateway stops: long polls answer at once. */
@@ -52,7 +52,6 @@ const receiveBody = z.object({
 });
 
 function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteSettings): void {
-  const { store, clock } = ports;
   api.route(
     {
       method: 'post',
@@ -74,7 +73,6 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
     },
     async ({ c, principal, params: { queue }, body }) => {
       requirePermission(principal, 'receive', queue);
-      await existingQueue(store, queue, clock.now());
       const messages = await receiveOrWait(ports, {
         queue,
         max: body.max ?? 1,
@@ -149,9 +147,13 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
     async ({ c, principal, params: { queue }, body }) => {
       requirePermission(principal, 'receive', queue);
       const now = clock.now();
-      await existingQueue(store, queue, now);
       failpoints.reach('settle-begun');
-      const results = await store.settle({ queue, settlements: settlementsOf(body), now });
+      // Both in one turn of the store: a receipt of no queue is lost in any case, but a misspelt name should be told.
+      const [isThere, results] = await Promise.all([
+        hasQueue(store, queue),
+        store.settle({ queue, settlements: settlementsOf(body), now }),
+      ]);
+      if (!isThere) throw queueNotFound(queue);
       failpoints.reach('settle-committed');
       // Given back, or visible again at another time than a waiting consumer has reckoned with.
       if (body.nack !== undefined || body.release !== undefined || body.extend !== undefined)
@@ -163,6 +165,13 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       return c.json({ results: answered });
     },
   );
+}
+
+function hasQueue(store: GatewayStore, queue: string): Promise<boolean> {
+  return store.transact({ queues: [queue] }, (snapshot) => ({
+    changes: [],
+    result: snapshot.queues.has(queue),
+  }));
 }
 
 function settlementsOf(body: SettleBody): Settlement[] {
@@ -208,7 +217,6 @@ function addPeekRoute(api: Api, { store, clock }: LongPollPorts): void {
     async ({ principal, params: { queue }, query }) => {
       requirePermission(principal, 'receive', queue);
       const now = clock.now();
-      await existingQueue(store, queue, now);
       const form = query.bodies ?? 'none';
       const page = await store.peek({
         queue,
