@@ -29,6 +29,8 @@ const SOCKET_PATH = '/v1/socket';
 
 /** A frame and the bytes that socket.io puts round it; more ends the connection before it is read into memory. */
 const MESSAGE_BYTES_MAX = LIMITS.frameBytes + 1024;
+/** Answers on their way to one device: several of the largest frames, far beyond what an honest one asks for. */
+const UNREAD_BYTES_MAX = 4 * LIMITS.frameBytes;
 const CONNECT_WITHIN_MS = 10_000;
 const PING_INTERVAL_MS = 20_000;
 const PING_TIMEOUT_MS = 20_000;
@@ -118,9 +120,19 @@ function refusal(code: 'unauthorized' | 'busy'): Error {
 }
 
 function frameSocket(socket: Socket): FrameSocket {
+  // Engine.IO says `drain` when it hands a batch to the network, and only after the one before has left this process.
+  let handedOverBytes = 0;
+  let waitingBytes = 0;
+  socket.conn.on('drain', () => {
+    handedOverBytes = waitingBytes;
+    waitingBytes = 0;
+  });
   return {
     send: (frame) => {
+      waitingBytes += frame.length;
       socket.emit(FRAME_EVENT, frame);
+      // A device that does not read must not fill our memory with what we would tell it.
+      if (handedOverBytes + waitingBytes > UNREAD_BYTES_MAX) socket.conn.close(true);
     },
     disconnect: () => {
       socket.disconnect(true);
