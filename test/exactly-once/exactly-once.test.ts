@@ -8,10 +8,19 @@ import { World } from './world.ts';
 const SEED = process.env['FIELDPOST_SEED'];
 const WORLDS = Number(process.env['FIELDPOST_WORLDS'] ?? 60);
 const STEPS = 150;
+/** The same worlds in every run of the tests; others when a number of them is asked for. */
+const FIRST_SEED = process.env['FIELDPOST_WORLDS'] === undefined ? { seed: 20261123 } : {};
+/** Worlds that once showed a fault, with what it was. */
+const REGRESSIONS = [
+  // A doubled ack, counted for the wrong push, left a lane waiting for ever.
+  1469734369,
+  // A leader that had not yet listed what another tab saved and pushed took a refused message for delivered.
+  1201133685,
+];
 
 test(
   'every message arrives once and in order, whatever happens on the way',
-  { timeout: 120_000 },
+  { timeout: Math.max(120_000, WORLDS * 1_000) },
   async () => {
     const struck = new Map<string, number>();
     const runWorld = async (seed: number | string): Promise<void> => {
@@ -22,7 +31,9 @@ test(
       for (const [kind, count] of world.gateway.struck) struck.set(kind, (struck.get(kind) ?? 0) + count);
     };
     if (SEED !== undefined) return runWorld(SEED);
+    for (const seed of REGRESSIONS) await runWorld(seed);
     await fc.assert(fc.asyncProperty(fc.integer({ min: 0 }), runWorld), {
+      ...FIRST_SEED,
       numRuns: WORLDS,
       endOnFailure: true,
     });

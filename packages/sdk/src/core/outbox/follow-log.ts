@@ -42,6 +42,7 @@ export function streamFor(state: OutboxState, key: StreamKey): Stream {
     attempt: 0,
     segments: [],
     held: undefined,
+    heldUntilListing: undefined,
     setAside: new Map(),
     refusedHere: new Map(),
   };

@@ -12,6 +12,7 @@ import type { DeadLetter } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
 import { entryAt, messageIdOf } from './entry-walk.ts';
 import { segmentOf } from './follow-log.ts';
+import { listLog } from './list-log.ts';
 import type {
   InFlight,
   LaneQueue,
@@ -45,6 +46,8 @@ export function hearAnswers(
     } else if (pushed !== undefined && pushed.attempt === stream.attempt && answer.accepted < pushed.last) {
       rewindForGap(stream.lane, moment);
     }
+    // What an earlier answer waited for says nothing of what this one speaks of.
+    stream.heldUntilListing = undefined;
     effects.push(...hearAnswer(state, stream, answer, moment));
   }
   return effects;
@@ -118,6 +121,10 @@ function isStale(stream: Stream, answer: Answer): boolean {
 function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: Moment): OutboxEffect[] {
   stream.held = undefined;
   if (answer.accepted <= stream.answered || answer.acceptedId === undefined) return [];
+  if (answer.accepted > lastKnown(stream) && !isLogListed(state, stream)) {
+    stream.held = answer;
+    return stream.heldUntilListing === state.listingsBegun + 1 ? listLog(state) : [];
+  }
   if (segmentsFor(stream, answer).some((segment) => segment.content === 'absent')) {
     stream.held = answer;
     return [];
@@ -130,11 +137,26 @@ function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: 
     for (const fate of answer.refusals ?? []) setAside(stream, fate, 'refused', moment);
     for (const fate of answer.skips ?? []) setAside(stream, fate, 'skipped', moment);
   }
+  stream.heldUntilListing = undefined;
   stream.answered = answer.accepted;
   stream.answeredId = answer.acceptedId;
   stream.lane.rewinds = 0;
   state.settling.dirty.add(stream);
   return effects;
+}
+
+/** The last number of the stream that this tab knows to be in the log. */
+function lastKnown(stream: Stream): number {
+  return Math.max(stream.acknowledged, stream.segments.at(-1)?.last ?? 0);
+}
+
+/**
+ * Whether the log was listed after the answer came. If its numbers are still unknown then, they are in no log of this
+ * device: the disk has gone back.
+ */
+function isLogListed(state: OutboxState, stream: Stream): boolean {
+  stream.heldUntilListing ??= state.listingsBegun + 1;
+  return state.listingsDone >= stream.heldUntilListing;
 }
 
 /** The segments whose content an answer cannot be taken without: for the id under `accepted`, and for bodies set aside. */

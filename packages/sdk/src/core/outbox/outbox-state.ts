@@ -40,6 +40,9 @@ export interface OutboxState {
   knownUpTo: number;
   /** A listing is under way; another is needed after it. */
   listing: 'no' | 'running' | 'again' | 'failed';
+  listingsBegun: number;
+  /** The last listing that came back, by the count of those begun. */
+  listingsDone: number;
   settledUpTo: number;
   /** The connection on which runs may be pushed now. */
   draining: Draining | undefined;
@@ -78,6 +81,11 @@ export interface Stream {
   segments: PendingSegment[];
   /** An answer that waits until the segments it speaks of are loaded. */
   held: Answer | undefined;
+  /**
+   * The listing that must have come back before an answer is taken that speaks of numbers unknown here: another tab saved
+   * them and another tab pushed them. Taken at once, a refused one among them would count as delivered.
+   */
+  heldUntilListing: number | undefined;
   /** Fates of numbers above `acknowledged` that are not yet settled. */
   readonly setAside: Map<number, DeadLetter>;
   /** Numbers that no push can carry, and the code for it. */
@@ -200,6 +208,8 @@ export function createOutbox(): OutboxState {
     segments: new Map(),
     knownUpTo: 0,
     listing: 'no',
+    listingsBegun: 0,
+    listingsDone: 0,
     settledUpTo: 0,
     draining: undefined,
     loading: undefined,

@@ -4,6 +4,7 @@ import type { Moment } from '../moment.ts';
 import { buildPush } from './build-push.ts';
 import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
 import { hearAnswers, hearHeldAnswers, rewindPassedOver, segmentForHeldAnswer } from './hear-answers.ts';
+import { listLog } from './list-log.ts';
 import type {
   Draining,
   InFlight,
@@ -72,14 +73,14 @@ function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEf
     case 'opened':
       return opened(state, event);
     case 'listed':
-      return listed(state, event.keys);
+      return listed(state, event.keys, moment);
     case 'listFailed':
       state.listing = 'failed';
       return readFailed(state, moment);
     case 'saved':
       return saved(state, event);
     case 'savedElsewhere':
-      return list(state);
+      return listLog(state);
     case 'loaded':
       return loaded(state, event, moment);
     case 'loadFailed':
@@ -119,12 +120,14 @@ function opened(state: OutboxState, event: Extract<OutboxEvent, { type: 'opened'
   return effects;
 }
 
-function listed(state: OutboxState, keys: readonly SegmentKey[]): OutboxEffect[] {
+function listed(state: OutboxState, keys: readonly SegmentKey[], moment: Moment): OutboxEffect[] {
   const isAgain = state.listing === 'again';
   state.listing = 'no';
+  state.listingsDone = state.listingsBegun;
   state.readFailures = 0;
   addSegments(state, keys);
-  return isAgain ? list(state) : [];
+  const effects = isAgain ? listLog(state) : [];
+  return [...effects, ...hearHeldAnswers(state, moment)];
 }
 
 function readFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
@@ -133,21 +136,11 @@ function readFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
   return [];
 }
 
-/** Asks for what was saved behind what is known: one listing at a time, and one more if something came meanwhile. */
-function list(state: OutboxState): OutboxEffect[] {
-  if (state.listing === 'running' || state.listing === 'again') {
-    state.listing = 'again';
-    return [];
-  }
-  state.listing = 'running';
-  return [{ type: 'list', after: state.knownUpTo }];
-}
-
 function saved(state: OutboxState, event: Extract<OutboxEvent, { type: 'saved' }>): OutboxEffect[] {
   const [first] = event.keys;
   if (first === undefined) return [];
   // Another tab saved in between: its segments come first in save order, so read the log in that order.
-  if (first.position !== state.knownUpTo + 1) return list(state);
+  if (first.position !== state.knownUpTo + 1) return listLog(state);
   const isRoom = state.draining !== undefined && state.loadedBytes < LOADED_BYTES_MAX;
   addSegments(state, event.keys, isRoom ? event.contents : undefined);
   return [];
@@ -185,6 +178,7 @@ function welcomed(
   for (const stream of state.streams.values()) {
     stream.attempt = 0;
     stream.held = undefined;
+    stream.heldUntilListing = undefined;
   }
   state.draining = {
     limits: event.limits,
@@ -289,7 +283,7 @@ function deadlineReached(state: OutboxState, moment: Moment): OutboxEffect[] {
   }
   if (state.readRetryAt === undefined || moment.now < state.readRetryAt) return [];
   state.readRetryAt = undefined;
-  return state.listing === 'failed' ? list(state) : [];
+  return state.listing === 'failed' ? listLog(state) : [];
 }
 
 /** Writes down what is answered: one settlement at a time, each with everything that came while the last one ran. */
@@ -332,6 +326,7 @@ function dropAnswers(state: OutboxState): void {
     stream.answered = stream.acknowledged;
     stream.answeredId = undefined;
     stream.held = undefined;
+    stream.heldUntilListing = undefined;
     stream.setAside.clear();
   }
 }
