@@ -82,5 +82,7 @@ function toWire(value: unknown, key = ''): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => toWire(item, key === 'epochs' ? 'epoch' : ''));
   if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, toWire(inner, name)]));
+  const wire: Record<string, unknown> = {};
+  for (const [name, inner] of Object.entries(value)) wire[name] = toWire(inner, name);
+  return wire;
 }

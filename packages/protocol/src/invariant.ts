@@ -4,8 +4,8 @@ export class InvariantError extends Error {
 }
 
 /** Throws {@link InvariantError} when `condition` is false. Stays on in production. */
-export function invariant(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new InvariantError(message);
+export function invariant(condition: boolean, message: string | (() => string)): asserts condition {
+  if (!condition) throw new InvariantError(typeof message === 'string' ? message : message());
 }
 
 /** The `default` of an exhaustive switch: the compiler refuses a call that could happen. */
