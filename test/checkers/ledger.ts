@@ -14,7 +14,7 @@ export interface LedgerFindings {
  * Where in its lane a lost key stood: before everything of the lane that arrived (`prefix`: the start was skipped),
  * after everything (`postfix`: the end never went out), or between (`middle`: a hole, the worst kind).
  */
-export interface LostKey {
+interface LostKey {
   readonly lane: string;
   readonly key: string;
   readonly place: 'prefix' | 'middle' | 'postfix';

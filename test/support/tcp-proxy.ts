@@ -3,8 +3,7 @@ import { createLink, type Link, type LinkConditions } from './tcp-proxy/link.ts'
 import { createFaultCounts, type FaultCounts, type ProxyMode } from './tcp-proxy/modes.ts';
 import { ProxiedConnection } from './tcp-proxy/proxied-connection.ts';
 
-export type { LinkConditions } from './tcp-proxy/link.ts';
-export type { FaultCounts, ProxyMode } from './tcp-proxy/modes.ts';
+export type { ProxyMode } from './tcp-proxy/modes.ts';
 
 /**
  * A TCP proxy inside the test's process that can lose, hold and slow what passes through it. One stands before each
@@ -26,7 +25,7 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export interface ProxyCounters {
+interface ProxyCounters {
   /** Client connections accepted so far, whatever became of them. */
   readonly connections: number;
   /** Bytes handed on from clients to the target. */

@@ -41,13 +41,6 @@ export interface Delivery {
   readonly body: Order;
 }
 
-export interface Booking {
-  readonly messageId: string;
-  readonly order: string;
-  readonly total: number;
-  readonly lines: readonly { readonly row: number; readonly quantity: number; readonly sales: number }[];
-}
-
 /** Writes the ledger; one process at a time. */
 export class LedgerWriter {
   readonly #database: Database.Database;

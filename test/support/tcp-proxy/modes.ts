@@ -11,7 +11,7 @@ export type ProxyMode =
   /** Once that many more bytes went through in one direction, that connection is reset; then passes again. */
   | CutAfter;
 
-export interface CutAfter {
+interface CutAfter {
   readonly kind: 'cut-after';
   readonly direction: Direction;
   bytes: number;
