@@ -46,6 +46,7 @@ export class GatewayProcess {
   readonly #ownsDataDir: boolean;
   #port: number;
   #child: ChildProcess | undefined;
+  #isDisposed = false;
   #exited: Promise<number | string> = Promise.resolve(0);
 
   constructor(options: GatewayProcessOptions = {}) {
@@ -79,6 +80,8 @@ export class GatewayProcess {
   }
 
   async #launch(failpoint: string | undefined): Promise<this> {
+    // A test that ran out of time goes on behind its end: it must not leave a process behind.
+    if (this.#isDisposed) throw new Error('this gateway has been disposed of');
     this.log.length = 0;
     const child = spawn(process.execPath, ['--conditions=@fieldpost/source', MAIN], {
       cwd: this.dataDir,
@@ -168,6 +171,7 @@ export class GatewayProcess {
 
   /** Ends it, whatever it does, and removes its temporary folder. */
   async dispose(): Promise<void> {
+    this.#isDisposed = true;
     if (this.#child !== undefined) await this.kill9();
     if (this.#ownsDataDir) rmSync(this.dataDir, { recursive: true, force: true });
   }
