@@ -125,6 +125,15 @@ describe('pushes', () => {
     expect(machine.state.phase).toBe('closed');
   });
 
+  test('one that comes while the gateway is full is turned away and not taken', () => {
+    const machine = Driver.live();
+    machine.feed({ type: 'frame-received', frame: push([runOf(1, 1)]), bytes: 1, isOverloaded: true });
+    expect(machine.effects).toMatchObject([
+      { type: 'send', frame: { type: 'error', code: 'busy', retryAfterMs: 1000 } },
+    ]);
+    expect(machine.state).toMatchObject({ phase: 'live', underWay: { frames: 0 } });
+  });
+
   test('a flood of frames without messages is a flood too', () => {
     const machine = Driver.live();
     const close: UpFrame = { type: 'close-epochs', session: session(2), epochs: [epochId(1)] };

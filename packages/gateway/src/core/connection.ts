@@ -42,7 +42,13 @@ export interface ConnectionState {
 
 /** Facts. */
 export type ConnectionEvent =
-  | { readonly type: 'frame-received'; readonly frame: UpFrame; readonly bytes: number }
+  | {
+      readonly type: 'frame-received';
+      readonly frame: UpFrame;
+      readonly bytes: number;
+      /** The gateway has as much of all devices in memory as it takes. */
+      readonly isOverloaded?: boolean;
+    }
   | { readonly type: 'frame-unreadable'; readonly detail: string }
   | { readonly type: 'hello-decided'; readonly hello: Hello; readonly result: HelloResult }
   | { readonly type: 'push-decided'; readonly cost: FrameCost; readonly result: AcceptResult }
@@ -120,7 +126,7 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
   if (state.phase === 'closed') return stay(state);
   switch (event.type) {
     case 'frame-received':
-      return onFrame(state, event.frame, event.bytes, now);
+      return onFrame(state, event, now);
     case 'frame-unreadable':
       return fail(state, 'malformed-frame', event.detail);
     case 'hello-decided':
@@ -159,13 +165,19 @@ function stay(state: ConnectionState): ConnectionStep {
   return { state, effects: [] };
 }
 
-function onFrame(state: ConnectionState, frame: UpFrame, bytes: number, now: number): ConnectionStep {
+type FrameReceived = Extract<ConnectionEvent, { type: 'frame-received' }>;
+
+function onFrame(state: ConnectionState, event: FrameReceived, now: number): ConnectionStep {
+  const { frame, bytes } = event;
   if (state.phase === 'draining') return stay(state);
   if (frame.type === 'token') return onToken(state, frame.token);
   if (now >= state.principal.expiresAt) return refuseExpired(state, now);
   if (frame.type === 'hello') return onHello(state, frame);
   if (state.phase !== 'live' || state.device === undefined) {
     return fail(state, 'unexpected-frame', `a ${frame.type} before the welcome`);
+  }
+  if (frame.type === 'push' && event.isOverloaded === true) {
+    return { state, effects: [errorEffect('busy', 'the gateway has too much to do', BUSY_RETRY_MS)] };
   }
   return frame.type === 'push'
     ? onPush(state, state.device, frame, bytes)

@@ -21,6 +21,8 @@ export interface ReadPush {
   readonly runs: readonly ReadRun[];
   /** Entries of all runs, skips among them. */
   readonly messages: number;
+  /** Of the packed entries. */
+  readonly bytes: number;
 }
 
 /** A run with its entries taken apart: views on the frame's bytes. */
@@ -51,9 +53,11 @@ interface Skip {
 export function readPush(push: Push): ReadPush {
   const runs: ReadRun[] = [];
   let messages = 0;
+  let bytes = 0;
   for (const run of push.runs) {
     const read = readRun(run);
     messages += read.entries.length;
+    bytes += run.messages.length;
     if (messages > LIMITS.windowMessages) {
       throw new ProtocolError('malformed-frame', `a push of more than ${LIMITS.windowMessages} messages`);
     }
@@ -64,6 +68,7 @@ export function readPush(push: Push): ReadPush {
     ...(push.device === undefined ? {} : { device: push.device }),
     runs,
     messages,
+    bytes,
   };
 }
 

@@ -195,6 +195,7 @@ const PASSING_CODES: ReadonlySet<Code> = new Set([
 const PASSING_RETRY_MS = 1_000;
 
 function onError(error: Error, logger: Logger): Response {
+  if (error instanceof RequestError) return problemResponse(error);
   if (error instanceof CodedError && CODES[error.code].status < 500) return problemResponse(error);
   if (error instanceof CodedError && error.code === 'shutting-down') return passingProblem(error.code);
   logger.error({ error }, 'a request failed');

@@ -54,7 +54,7 @@ export class DeviceConnection implements FrameReceiver {
 
   received(bytes: Uint8Array): void {
     this.#ports.failpoints.reach('frame-received');
-    const event = readFrame(bytes);
+    const event = readFrame(bytes, this.#ports.intake.isOverloaded());
     this.#ports.failpoints.reach('frame-parsed');
     this.#feed(event);
   }
@@ -168,7 +168,7 @@ export class DeviceConnection implements FrameReceiver {
   }
 }
 
-function readFrame(bytes: Uint8Array): ConnectionEvent {
+function readFrame(bytes: Uint8Array, isOverloaded: boolean): ConnectionEvent {
   let frame: UpFrame;
   try {
     frame = decodeUp(bytes);
@@ -176,5 +176,5 @@ function readFrame(bytes: Uint8Array): ConnectionEvent {
     if (error instanceof ProtocolError) return { type: 'frame-unreadable', detail: error.message };
     throw error;
   }
-  return { type: 'frame-received', frame, bytes: bytes.length };
+  return { type: 'frame-received', frame, bytes: bytes.length, isOverloaded };
 }

@@ -27,6 +27,8 @@ export interface Intake {
   hello(hello: Hello, principal: Principal, way: HelloWay): Promise<HelloResult>;
   push(push: ReadPush, sender: Sender, attempts: ReadonlyMap<string, number>): Promise<AcceptResult>;
   closeEpochs(frame: CloseEpochs, sender: Sender): Promise<CloseEpochsResult>;
+  /** Whether so much of all devices is under way that another push has to come again later. */
+  isOverloaded(): boolean;
 }
 
 /** A device, and whom its token speaks for. */
@@ -46,15 +48,23 @@ export interface IntakePorts {
 }
 
 export interface IntakeSettings {
+  /** Pushes of all devices that are in memory and not yet committed, in bytes; beyond it new ones are turned away. */
+  readonly bytesUnderWayMax?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
 }
 
 const NONCE_BYTES = 8;
+/** Every device keeps to its window; a thousand of them that come back together would fill the memory all the same. */
+const BYTES_UNDER_WAY_MAX = 256 * 1024 * 1024;
 
 export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
   const { store, clock, entropy, logger, failpoints, arrivals, liveSessions } = ports;
+  const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, ...creation } = settings;
+  let bytesUnderWay = 0;
   return {
+    isOverloaded: () => bytesUnderWay >= bytesUnderWayMax,
+
     async hello(hello, principal, way) {
       const nonce = hexFromBytes(entropy.bytes(NONCE_BYTES)) as SessionNonce;
       const { subject } = principal;
@@ -69,13 +79,15 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
 
     async push(push, { device, principal }, attempts) {
       const { subject, grants } = principal;
-      const context = { device, subject, grants, now: clock.now(), attempts, ...settings };
-      const result = await store.transact(scopeOfPush(push, device), (snapshot) => {
+      const context = { device, subject, grants, now: clock.now(), attempts, ...creation };
+      bytesUnderWay += push.bytes;
+      const deciding = store.transact(scopeOfPush(push, device), (snapshot) => {
         failpoints.reach('push-begun');
         const decision = decideAccept(snapshot, push, context);
         failpoints.reach('push-decided');
         return decision;
       });
+      const result = await deciding.finally(() => (bytesUnderWay -= push.bytes));
       failpoints.reach('push-committed');
       if ('counts' in result) {
         for (const queue of result.arrivals) arrivals.notify(queue);

@@ -18,6 +18,8 @@ export interface DeviceSyncPorts {
   readonly failpoints: Failpoints;
 }
 
+const BUSY_RETRY_MS = 1_000;
+
 /** One exchange of a device over plain HTTP: for service workers, and for networks that break WebSockets. */
 export function addDeviceSyncRoute(api: Api, { intake, failpoints }: DeviceSyncPorts): void {
   api.route(
@@ -36,11 +38,15 @@ export function addDeviceSyncRoute(api: Api, { intake, failpoints }: DeviceSyncP
           mediaType: FRAMES_MEDIA_TYPE,
         },
       },
-      problems: ['malformed-frame', 'unexpected-frame'],
+      problems: ['malformed-frame', 'unexpected-frame', 'busy'],
     },
     async ({ c, principal }) => {
       if (!hasMediaType(c, FRAMES_MEDIA_TYPE)) {
         throw new RequestError('unsupported-media-type', `the body has to be ${FRAMES_MEDIA_TYPE}`);
+      }
+      // Before the body is read: it is what there is no room for.
+      if (intake.isOverloaded()) {
+        throw new RequestError('busy', 'the gateway has too much to do', { retryAfterMs: BUSY_RETRY_MS });
       }
       failpoints.reach('frame-received');
       const frames = unpackFrames(await readBody(c, LIMITS.syncBytes)).map((bytes) => decodeUp(bytes));
