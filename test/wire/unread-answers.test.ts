@@ -17,19 +17,18 @@ afterAll(async () => {
   await target.close();
 });
 
-/** Of each round the answers would be some 800 MB together. */
-const PUSHES = 1000;
-const UNREAD_BYTES_MAX = 256 * 1024 * 1024;
+/** Their answers would be some 1.6 GB together. */
+const PUSHES = 2000;
+/** What the work itself takes, with room for a lazy garbage collector. */
+const WORK_BYTES_MAX = 768 * 1024 * 1024;
 
 test(
   'a client that asks for large answers and never reads them does not fill the memory',
   { timeout: 180_000 },
   async () => {
     const token = await mintToken(target);
-    // The first round grows what a process keeps for such work; the second shows whether it keeps the answers too.
-    await askAndNeverRead(token);
     const before = memory();
-    expect((await askAndNeverRead(token)) - before).toBeLessThan(UNREAD_BYTES_MAX);
+    expect((await askAndNeverRead(token)) - before).toBeLessThan(WORK_BYTES_MAX);
   },
 );
 
