@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
-import { startTcpProxy, type LinkConditions, type TcpProxy } from '../../../test/support/tcp-proxy.ts';
+import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.ts';
+import type { LinkConditions } from '../../../test/support/tcp-proxy/link.ts';
 import type { Contestant, ContestantServer, ServerAddress } from '../contestants/contestant.ts';
 import { launchChromium } from './chromium.ts';
 import type { DeviceGlobal, DeviceSettings } from './device.ts';
