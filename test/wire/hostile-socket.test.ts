@@ -425,4 +425,4 @@ async function askInVain(): Promise<void> {
 }
 
 /** What a warm process of this kind has more than a fresh one: compiled code, caches, the allocator's reserves. */
-const MEMORY_MARGIN_BYTES = 256 * 1024 * 1024;
+const MEMORY_MARGIN_BYTES = 192 * 1024 * 1024;
