@@ -1,12 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Browser, type BrowserContext, type CDPSession, chromium, type Page } from 'playwright-core';
-import { CHROMIUM_ARGUMENTS } from './browsers/chromium.ts';
-import { programPath } from './browsers/engine.ts';
+import { spawnChromium } from './browsers/spawn-chromium.ts';
 
 const STARTS_WITHIN_MS = 30_000;
 const CLOSES_WITHIN_MS = 15_000;
@@ -26,22 +25,7 @@ export class ChromiumProfile {
   }
 
   async start(): Promise<this> {
-    const browser = spawn(
-      programPath('chromium'),
-      [
-        ...CHROMIUM_ARGUMENTS,
-        '--headless',
-        '--disable-gpu',
-        '--disable-breakpad',
-        '--disable-dev-shm-usage',
-        '--no-default-browser-check',
-        '--password-store=basic',
-        '--remote-debugging-port=0',
-        `--user-data-dir=${this.folder}`,
-        'about:blank',
-      ],
-      { detached: true, stdio: ['ignore', 'ignore', 'pipe'] },
-    );
+    const browser = spawnChromium(this.folder, 'about:blank');
     this.#process = browser;
     const lines = createInterface({ input: browser.stderr });
     const listening = new Promise<string>((resolve, reject) => {

@@ -1,13 +1,13 @@
 import { gzipSync } from 'node:zlib';
 import { encodeUp, FRAMES_MEDIA_TYPE, LIMITS, packEntries, packFrames } from '@fieldpost/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describeAftermath } from './aftermath.ts';
 import { Bystander } from './bystander.ts';
 import { invalidCorpus } from './corpus.ts';
 import { RawConnection } from './raw-connection.ts';
 import { makeQueue, memoryOf, mintToken, openTarget, readQueue, type Target } from './target.ts';
 import { message, newMessageId, type RunParts, WireDevice } from './wire-device.ts';
 import { openLink, postSync, type WireLink, WireProblem } from './wire-link.ts';
-import { until } from './within.ts';
 
 let target: Target;
 let token: string;
@@ -321,32 +321,7 @@ describe('slow and many', () => {
   );
 });
 
-describe('at the end', () => {
-  test('the gateway is ready', async () => {
-    expect(await (await fetch(`${target.url}/readyz`)).json()).toEqual({ status: 'ok' });
-  });
-
-  test.skipIf(process.env['WIRE_GATEWAY_URL'] !== undefined && process.env['WIRE_GATEWAY_PID'] === undefined)(
-    'its memory is near where it began',
-    { timeout: 90_000 },
-    async () => {
-      const { pid } = target;
-      if (pid === undefined) throw new Error('no process to look at');
-      // A process gives memory back when it is asked to work, not when it idles.
-      await until(
-        'the memory is back',
-        async () => {
-          for (let round = 0; round < 20; round++) await bystander.deliverOne();
-          return memoryOf(pid) < memoryBefore + MEMORY_MARGIN_BYTES;
-        },
-        60_000,
-      );
-    },
-  );
-});
-
-/** What a warm process of this kind has more than a fresh one: compiled code, caches, the allocator's reserves. */
-const MEMORY_MARGIN_BYTES = 192 * 1024 * 1024;
+describeAftermath(() => ({ target, token, bystander, memoryBytes: memoryBefore }));
 
 function requestHead(headers: readonly string[]): string {
   return [

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { decodeDown, encodeUp, LIMITS } from '@fieldpost/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describeAftermath } from './aftermath.ts';
 import { Bystander } from './bystander.ts';
 import { invalidCorpus } from './corpus.ts';
 import { RawConnection, upgradeRequest } from './raw-connection.ts';
@@ -18,7 +19,7 @@ import {
 import { makeQueue, memoryOf, mintToken, openTarget, readQueue, type Target } from './target.ts';
 import { expectFrame, message, WireDevice } from './wire-device.ts';
 import { type FrameLink, openLink, openSocket } from './wire-link.ts';
-import { until, within } from './within.ts';
+import { within } from './within.ts';
 
 let target: Target;
 let token: string;
@@ -375,30 +376,7 @@ describe('floods', () => {
   });
 });
 
-describe('at the end', () => {
-  test('the gateway is ready', async () => {
-    expect(await (await fetch(`${target.url}/readyz`)).json()).toEqual({ status: 'ok' });
-  });
-
-  test.skipIf(process.env['WIRE_GATEWAY_URL'] !== undefined && process.env['WIRE_GATEWAY_PID'] === undefined)(
-    'its memory is near where it began',
-    { timeout: 90_000 },
-    async () => {
-      const { pid } = target;
-      if (pid === undefined) throw new Error('no process to look at');
-      // A process gives memory back when it has to make room for more, not when it idles.
-      await until(
-        'the memory is back',
-        async () => {
-          for (let round = 0; round < 20; round++) await bystander.deliverOne();
-          for (let round = 0; round < 8; round++) await askInVain();
-          return memoryOf(pid) < memoryBefore + MEMORY_MARGIN_BYTES;
-        },
-        60_000,
-      );
-    },
-  );
-});
+describeAftermath(() => ({ target, token, bystander, memoryBytes: memoryBefore }));
 
 /** Refused before the upgrade, or closed behind it without the packet that opens Engine.IO. */
 async function expectNothingOpened(connection: RawConnection): Promise<void> {
@@ -412,17 +390,3 @@ async function expectNothingOpened(connection: RawConnection): Promise<void> {
   const text = first?.subarray(2).toString('latin1') ?? '';
   expect(head === undefined || head === CLOSE || !text.startsWith('0'), text).toBe(true);
 }
-
-/** A large request that is read, parsed and refused: nothing of it stays, and its room has to be found. */
-async function askInVain(): Promise<void> {
-  const response = await fetch(`${target.url}/v1/queues/orders/messages`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ nonsense: 'x'.repeat(900_000) }),
-  });
-  expect(response.ok).toBe(false);
-  await response.arrayBuffer();
-}
-
-/** What a warm process of this kind has more than a fresh one: compiled code, caches, the allocator's reserves. */
-const MEMORY_MARGIN_BYTES = 192 * 1024 * 1024;

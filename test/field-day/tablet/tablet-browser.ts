@@ -1,10 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { CHROMIUM_ARGUMENTS } from '../../support/browsers/chromium.ts';
-import { programPath } from '../../support/browsers/engine.ts';
+import { spawnChromium } from '../../support/browsers/spawn-chromium.ts';
 import { bounded } from '../bounded.ts';
 
 const startsWithinMs = 30_000;
@@ -31,27 +30,11 @@ export class TabletBrowser {
   /** Starts it with the tablet's page. */
   async start(): Promise<void> {
     if (this.#isDisposed) throw new Error('the day is over');
-    const browser = spawn(
-      programPath('chromium'),
-      [
-        ...CHROMIUM_ARGUMENTS,
-        '--headless',
-        '--disable-gpu',
-        '--disable-breakpad',
-        '--disable-dev-shm-usage',
-        '--no-default-browser-check',
-        '--password-store=basic',
-        '--remote-debugging-port=0',
-        `--user-data-dir=${this.#profile}`,
-        this.#url,
-      ],
-      {
-        detached: true,
-        stdio: ['ignore', 'ignore', 'pipe'],
-        // A killed browser does not tidy up: what it leaves goes with the data of the day.
-        env: { ...process.env, TMPDIR: dirname(this.#profile) },
-      },
-    );
+    // A killed browser does not tidy up: what it leaves goes with the data of the day.
+    const browser = spawnChromium(this.#profile, this.#url, {
+      ...process.env,
+      TMPDIR: dirname(this.#profile),
+    });
     this.#process = browser;
     const listening = new Promise<string>((resolve, reject) => {
       createInterface({ input: browser.stderr }).on('line', (line) => {

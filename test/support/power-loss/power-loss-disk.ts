@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Rng } from '@fieldpost/protocol';
-import { BUILD_FOLDER, buildShim } from './build-shim.ts';
+import { BUILD_FOLDER, buildLibrary } from '../build-library.ts';
 
 /** What a power cut leaves of writes that were not synced: nothing, or any of their sectors. */
 export type PowerLoss = 'drop' | 'torn';
@@ -26,6 +26,7 @@ export interface DiskFaults {
   readonly readOnly?: boolean;
 }
 
+const SOURCE = join(import.meta.dirname, 'power-loss.c');
 const SECTOR_BYTES = 512;
 
 /**
@@ -37,11 +38,12 @@ export class PowerLossDisk {
   readonly #root: string;
   readonly #shadow: string;
 
-  constructor() {
+  /** On a folder of its own, unless one is given: that has to be there, and no process may use it yet. */
+  constructor(folder?: string) {
     this.#root = realpathSync(mkdtempSync(join(tmpdir(), 'fieldpost-power-')));
-    this.folder = join(this.#root, 'disk');
+    this.folder = folder === undefined ? join(this.#root, 'disk') : realpathSync(folder);
     this.#shadow = join(this.#root, 'shadow');
-    mkdirSync(this.folder);
+    if (folder === undefined) mkdirSync(this.folder);
     this.#takeOver();
   }
 
@@ -49,7 +51,7 @@ export class PowerLossDisk {
   environment(faults: DiskFaults = {}): NodeJS.ProcessEnv {
     return {
       ...process.env,
-      LD_PRELOAD: buildShim(),
+      LD_PRELOAD: buildLibrary(SOURCE),
       POWER_LOSS_FOLDER: this.folder,
       POWER_LOSS_SHADOW: this.#shadow,
       // Most of a cycle is Node starting: keep what it compiled.
@@ -87,7 +89,7 @@ export class PowerLossDisk {
   #takeOver(): void {
     rmSync(this.#shadow, { recursive: true, force: true });
     mkdirSync(this.#shadow);
-    const lines = readdirSync(this.folder).map((name) => {
+    const lines = this.#names().map((name) => {
       const key = keyOf(join(this.folder, name));
       copyFileSync(join(this.folder, name), join(this.#shadow, key));
       return `${key} ${name}\n`;
@@ -111,10 +113,14 @@ export class PowerLossDisk {
     return files;
   }
 
+  /** Sockets and the like are not on a disk. */
+  #names(): string[] {
+    return readdirSync(this.folder).filter((name) => statSync(join(this.folder, name)).isFile());
+  }
+
   #writtenFiles(): Map<string, FileState> {
-    const names = readdirSync(this.folder);
     return new Map(
-      names.map((name) => [
+      this.#names().map((name) => [
         name,
         { key: keyOf(join(this.folder, name)), content: readFileSync(join(this.folder, name)) },
       ]),

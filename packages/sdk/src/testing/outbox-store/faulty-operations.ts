@@ -1,5 +1,6 @@
 import type { EpochId } from '@fieldpost/protocol';
 import type { DeadLetter, OutboxStore, Settlement } from '../../ports/outbox-store.ts';
+import { letterOf } from './letter-of.ts';
 import { draftOf, numbersOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
 
 /** What a call left: nothing of it, all of it once, or anything else. */
@@ -125,19 +126,5 @@ function discarding(): FaultyOperation {
     },
     run: async (store) => (letter === undefined ? undefined : store.discardDeadLetter(letter.id)),
     inspect: async (store) => ((await store.listDeadLetters()).length === 0 ? 'done' : 'untouched'),
-  };
-}
-
-function letterOf(bench: OutboxBench): DeadLetter {
-  const { id, body } = bench.message();
-  return {
-    id,
-    stream: { epoch: bench.epoch(), queue: 'orders', priority: 3 },
-    number: 7,
-    state: 'refused',
-    code: 'queue-not-found',
-    message: body,
-    savedAt: 1,
-    setAsideAt: 2,
   };
 }

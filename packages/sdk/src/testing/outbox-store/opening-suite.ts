@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { draftOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
+import { letterOf } from './letter-of.ts';
+import { draftOf, saveDrafts } from './outbox-place.ts';
 import type { WithBench } from './with-bench.ts';
 
 /** Opening, several handles on one place, closing. */
@@ -56,7 +57,12 @@ export function openingSuite(withBench: WithBench): void {
         acknowledgedId: refused.id,
       };
       await first.lease({ holder: 'tab', until: 2000, now: 1000 });
-      const letter = letterOf(bench, epoch, refused.id);
+      const letter = letterOf(bench, {
+        id: refused.id,
+        stream: { epoch, queue: 'orders', priority: 3 },
+        number: 1,
+        code: 'too-large',
+      });
       await first.settle('tab', { marks: [mark], deadLetters: [letter], settledUpTo: 1 });
       await first.close();
 
@@ -109,21 +115,4 @@ export function openingSuite(withBench: WithBench): void {
       ]);
       expect(await (await bench.open()).listSegments({ after: 0 })).toHaveLength(3);
     }));
-}
-
-function letterOf(
-  bench: OutboxBench,
-  epoch: ReturnType<OutboxBench['epoch']>,
-  id: ReturnType<OutboxBench['message']>['id'],
-) {
-  return {
-    id,
-    stream: { epoch, queue: 'orders', priority: 3 },
-    number: 1,
-    state: 'refused' as const,
-    code: 'too-large',
-    message: bench.message().body,
-    savedAt: 1,
-    setAsideAt: 2,
-  };
 }

@@ -1,7 +1,8 @@
 import type { GenerationId, SessionNonce } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
 import type { DeadLetter } from '../../ports/outbox-store.ts';
-import { draftOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
+import { letterOf } from './letter-of.ts';
+import { draftOf, saveDrafts } from './outbox-place.ts';
 import type { WithBench } from './with-bench.ts';
 
 const TAKEN = { holder: 'tab', until: 2000, now: 1000 };
@@ -117,18 +118,4 @@ export function settlingSuite(withBench: WithBench): void {
       const saved = await saveDrafts(store, bench.epoch(), bench.uuid(), [draft]);
       expect(saved).toEqual({ outcome: 'repeated', segments: [], repeated: [letter.id] });
     }));
-}
-
-function letterOf(bench: OutboxBench): DeadLetter {
-  const { id, body } = bench.message();
-  return {
-    id,
-    stream: { epoch: bench.epoch(), queue: 'orders', priority: 3 },
-    number: 7,
-    state: 'refused',
-    code: 'queue-not-found',
-    message: body,
-    savedAt: 1,
-    setAsideAt: 2,
-  };
 }
