@@ -158,8 +158,11 @@ def headers(value):
 
 
 TOKEN = text(128, 1, plain=True)
+DURATION = whole(0, 10 * 365 * 24 * 60 * 60 * 1000)
 PROPERTIES = fields(contentType_=text(255, 1, plain=True), headers_=headers, label_=text(250, plain=True),
-                    correlationId_=TOKEN, replyTo_=TOKEN, traceparent_=text(128, plain=True), replaces_=TOKEN)
+                    correlationId_=TOKEN, replyTo_=TOKEN, traceparent_=text(128, plain=True), replaces_=TOKEN,
+                    timeToReachQueueMs_=DURATION, timeToLiveMs_=DURATION, deliverAfterMs_=DURATION, groupId_=TOKEN,
+                    ack_=text(7, 4, "none|reach|receive|full"))
 
 
 def pack_message(message_id, body, properties):

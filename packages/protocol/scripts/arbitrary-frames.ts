@@ -1,4 +1,5 @@
 import {
+  ACK_LEVELS,
   type DeviceId,
   type DownFrame,
   type EpochId,
@@ -201,6 +202,11 @@ export const messages: fc.Arbitrary<Message> = fc.record(
         replyTo: plain(LIMITS.tokenCharacters, 1),
         traceparent: plain(LIMITS.tokenCharacters),
         replaces: plain(LIMITS.tokenCharacters, 1),
+        timeToReachQueueMs: fc.nat(LIMITS.durationMs),
+        timeToLiveMs: fc.nat(LIMITS.durationMs),
+        deliverAfterMs: fc.nat(LIMITS.durationMs),
+        groupId: plain(LIMITS.tokenCharacters, 1),
+        ack: fc.constantFrom(...ACK_LEVELS),
       },
       { requiredKeys: [], noNullPrototype: true },
     ),

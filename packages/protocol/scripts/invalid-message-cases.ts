@@ -21,7 +21,10 @@ const TEXTS: Readonly<Record<string, number>> = {
   replyTo: LIMITS.tokenCharacters,
   traceparent: LIMITS.tokenCharacters,
   replaces: LIMITS.tokenCharacters,
+  groupId: LIMITS.tokenCharacters,
 };
+
+const TIMES = ['timeToReachQueueMs', 'timeToLiveMs', 'deliverAfterMs'];
 
 export const invalidMessageCases: readonly InvalidCase[] = [
   bytes('nothing', 'no bytes: in a run that is a skip, and no message', new Uint8Array(0)),
@@ -56,9 +59,20 @@ export const invalidMessageCases: readonly InvalidCase[] = [
       properties(`${name}-${what}`, 'control characters', raw.map({ [name]: raw.text(text) })),
     ),
   ]),
-  ...['contentType', 'correlationId', 'replyTo', 'replaces'].map((name) =>
+  ...['contentType', 'correlationId', 'replyTo', 'replaces', 'groupId'].map((name) =>
     properties(`${name}-empty`, 'left out when there is none', raw.map({ [name]: raw.text('') })),
   ),
+  ...TIMES.flatMap((name) => [
+    properties(`${name}-text`, 'a number', raw.map({ [name]: raw.text('1') })),
+    properties(`${name}-nil`, 'an absent property is left out, not nil', raw.map({ [name]: raw.NIL })),
+    properties(`${name}-negative`, 'from 0', raw.map({ [name]: raw.hex('ff') })),
+    properties(`${name}-fraction`, 'a whole number', raw.map({ [name]: raw.hex('cb3ff8000000000000') })),
+    properties(`${name}-nan`, 'a number', raw.map({ [name]: raw.hex('cb7ff8000000000000') })),
+    properties(`${name}-long`, 'longer than its limit', raw.map({ [name]: uint64(LIMITS.durationMs + 1) })),
+  ]),
+  properties('ack-unknown', 'one of four', raw.map({ ack: raw.text('never') })),
+  properties('ack-number', 'a text', raw.map({ ack: raw.small(1) })),
+  properties('ack-nil', 'an absent property is left out, not nil', raw.map({ ack: raw.NIL })),
   ...headers(),
   {
     name: 'message-body-too-large',
@@ -97,6 +111,11 @@ function headers(): InvalidCase[] {
     ]),
     of('value-lone-surrogate', 'no UTF-8', raw.map({ a: raw.textOfBytes(raw.hex('eda080')) })),
   ];
+}
+
+/** In MessagePack's longest form. */
+function uint64(value: number): Uint8Array {
+  return raw.hex(`cf${value.toString(16).padStart(16, '0')}`);
 }
 
 function label(value: string): Uint8Array[] {

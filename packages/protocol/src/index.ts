@@ -33,6 +33,7 @@ export {
 export { invariant, InvariantError, unreachable } from './invariant.ts';
 export { LIMITS } from './limits.ts';
 export {
+  ACK_LEVELS,
   decodeMessage,
   decodeProperties,
   DEFAULT_CONTENT_TYPE,

@@ -25,6 +25,8 @@ export const LIMITS = {
   tokenCharacters: 128,
   /** A media type with parameters. */
   contentTypeCharacters: 255,
+  /** Times of a message, such as its time to live: ten years, so that no sum of times leaves the safe integers. */
+  durationMs: 10 * 365 * 24 * 60 * 60 * 1000,
   /** A queue name, as MSMQ's 124 characters rounded to a power of two. */
   queueNameCharacters: 128,
   /** The lowest priority is 0, the highest this (MSMQ has the same eight). */

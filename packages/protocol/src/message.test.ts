@@ -76,6 +76,11 @@ describe('properties', () => {
     ],
     ['a label one character too long', { label: 'x'.repeat(LIMITS.labelCharacters + 1) }, /^label: /],
     ['an empty correlation id', { correlationId: '' }, /^correlationId: /],
+    ['a negative time', { timeToLiveMs: -1 }, /^timeToLiveMs: /],
+    ['a time that is no whole number', { deliverAfterMs: 1.5 }, /^deliverAfterMs: /],
+    ['a time beyond ten years', { timeToReachQueueMs: LIMITS.durationMs + 1 }, /^timeToReachQueueMs: /],
+    ['an empty group', { groupId: '' }, /^groupId: /],
+    ['an unknown level of ack', { ack: 'all' }, /^ack: /],
     ['nil', null, /^properties: /],
     [
       'headers of too many bytes',
@@ -109,6 +114,11 @@ describe('properties', () => {
       replyTo: wide(LIMITS.tokenCharacters),
       traceparent: wide(LIMITS.tokenCharacters),
       replaces: wide(LIMITS.tokenCharacters),
+      timeToReachQueueMs: LIMITS.durationMs,
+      timeToLiveMs: LIMITS.durationMs,
+      deliverAfterMs: LIMITS.durationMs,
+      groupId: wide(LIMITS.tokenCharacters),
+      ack: 'receive',
     };
     expect(decodeProperties(encodeProperties(properties))).toStrictEqual(properties);
   });

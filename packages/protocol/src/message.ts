@@ -1,6 +1,7 @@
 import { encode } from '@msgpack/msgpack';
 import * as v from 'valibot';
 import { ProtocolError } from './errors.ts';
+import { count } from './frames/fields.ts';
 import { bytesFromUuid, type MessageId, uuidFromBytes } from './ids.ts';
 import { issueText } from './issue-text.ts';
 import { LIMITS } from './limits.ts';
@@ -31,6 +32,12 @@ function text(characters: number) {
 
 const token = v.pipe(text(LIMITS.tokenCharacters), v.minLength(1));
 
+/** Milliseconds since the message was saved. A duration, so that no two clocks have to agree. */
+const duration = v.pipe(count, v.maxValue(LIMITS.durationMs));
+
+/** Which fates of a message its sender hears of; a message that names none: `reach`. */
+export const ACK_LEVELS = ['none', 'reach', 'receive', 'full'] as const;
+
 /** Not `v.record`, which drops the names `constructor` and `prototype` without a word. */
 const headers = v.pipe(
   v.custom<Readonly<Record<string, string>>>(isTextMap, 'not a map of texts'),
@@ -59,6 +66,16 @@ const propertiesSchema = v.object({
   traceparent: v.optional(text(LIMITS.tokenCharacters)),
   /** The id of a refused message that this one takes the place of. */
   replaces: v.optional(token),
+  /** Refused with `reach-timeout` unless the gateway has it within this time. */
+  timeToReachQueueMs: v.optional(duration),
+  /** Removed from its queue with `receive-timeout` unless a consumer acknowledged it within this time. */
+  timeToLiveMs: v.optional(duration),
+  /** Invisible to consumers before this time has passed. */
+  deliverAfterMs: v.optional(duration),
+  /** Messages of one group are handed out one at a time, in order. */
+  groupId: v.optional(token),
+  /** Which fates the sender hears of. */
+  ack: v.optional(v.picklist(ACK_LEVELS)),
 });
 
 /** What a message carries beside its body; absent means the default. */
