@@ -3,9 +3,11 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createDoneMessages } from '@fieldpost/sdk/consumer';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
+import { PostgresServer } from '../support/postgres/postgres-server.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
 import { until } from '../support/until.ts';
 import { examplesOf } from './examples.ts';
@@ -15,7 +17,8 @@ vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 // The examples of docs/guides/consuming.md, run as they stand; only the gateway's address is another.
 
-const [loop = '', handlers = '', database = '', ...others] = examplesOf('docs/guides/consuming.md');
+const [loop = '', handlers = '', database = '', invoices = '', ...others] =
+  examplesOf('docs/guides/consuming.md');
 let gateway: GatewayProcess;
 let queue: QueueAtGateway;
 let folder: string;
@@ -38,7 +41,7 @@ afterAll(() => gateway.dispose());
 
 test('every example of the page is run here', () => {
   expect(others).toEqual([]);
-  expect(database).not.toBe('');
+  expect(invoices).not.toBe('');
 });
 
 test('the loop prints and acknowledges what is there, and stops when asked', async () => {
@@ -75,6 +78,28 @@ test('the database has each order once, and none that it had noted before', asyn
   expect(await example.stop()).toBe(0);
   expect(office.prepare('SELECT number FROM bookings ORDER BY number').pluck().all()).toEqual(['A-1', 'A-3']);
   office.close();
+});
+
+test('PostgreSQL has each invoice once, and none that was noted before', async () => {
+  const postgres = await PostgresServer.start();
+  const office = postgres.connect();
+  try {
+    await queue.send({ number: 'A-1', total: 5 }, { number: 'A-2', total: 6 }, { number: 'A-3', total: 7 });
+    const [, before] = await queue.ids();
+    await office.query(createDoneMessages({ work: 'invoices' }).schema);
+    await office.query("INSERT INTO fieldpost_done_messages VALUES ('invoices', $1)", [before]);
+    const example = await run(invoices, { OFFICE_DATABASE_URL: postgres.url });
+    await until(() => queue.isEmpty());
+    expect(await example.stop()).toBe(0);
+    const { rows } = await office.query('SELECT number, total FROM invoices ORDER BY number');
+    expect(rows).toEqual([
+      { number: 'A-1', total: 5 },
+      { number: 'A-3', total: 7 },
+    ]);
+  } finally {
+    await office.end();
+    await postgres.dispose();
+  }
 });
 
 interface RunningExample {
