@@ -109,9 +109,11 @@ FATE = fields(number=NUMBER, id=UUID, code=CODE)
 
 def stream_state(value):
     state = fields(**STREAM, attempt=COUNT, accepted=COUNT, acceptedId_=UUID, since=COUNT, refusals_=array(FATE),
-                   skips_=array(FATE), stall_=fields(code=CODE, retryAfterMs=COUNT))(value)
+                   skips_=array(FATE), taken_=NUMBER, stall_=fields(code=CODE, retryAfterMs=COUNT))(value)
     if (state["accepted"] == 0) != ("acceptedId" not in state):
         raise Malformed("acceptedId goes with accepted")
+    if state.get("taken", state["accepted"] + 1) <= state["accepted"]:
+        raise Malformed("taken is above accepted")
     return state
 
 

@@ -89,6 +89,69 @@ describe('answers', () => {
     expect(await message?.delivered).toEqual({ outcome: 'refused', code: 'access-denied' });
   });
 
+  test('refusals that one answer does not tell are asked for, and their messages do not go again', async () => {
+    const device = await ScriptedDevice.open();
+    const orders = device.post.queue('orders');
+    const sent = await Promise.all([1, 2, 3, 4, 5].map((n) => orders.send({ n })));
+    const connection = await device.greet();
+    const run = only(runsOf(connection));
+    const told = (number: number, taken?: number): StreamState => ({
+      ...state(run, number, sent[number - 1]?.id),
+      since: number - 1,
+      refusals: [{ number, id: sent[number - 1]?.id ?? OTHER_ID, code: 'access-denied' }],
+      ...(taken === undefined ? {} : { taken }),
+    });
+    for (const number of [1, 2, 3, 4]) {
+      connection.answer({ type: 'ack', streams: [told(number, 5)] });
+      await device.settle();
+      expect(device.post.status.get()).toMatchObject({ pending: 5 - number, deadLetters: number });
+      expect(runsOf(connection)).toHaveLength(number + 1);
+      expect(runsOf(connection).at(-1)).toMatchObject({ acknowledged: number, attempt: 0 });
+      expect(runsOf(connection).at(-1)?.messages).toHaveLength(0);
+    }
+    // What is saved meanwhile goes on behind what the gateway has, and asks for the rest by itself.
+    await orders.send({ n: 6 });
+    await device.settle();
+    expect(numbersOf(runsOf(connection).slice(-1))).toEqual(['6-6']);
+    connection.answer({ type: 'ack', streams: [told(5)] });
+    await device.settle();
+    expect(await Promise.all(sent.map(({ delivered }) => delivered))).toEqual(
+      sent.map(() => ({ outcome: 'refused', code: 'access-denied' })),
+    );
+    expect(runsOf(connection)).toHaveLength(6);
+  });
+
+  test('a welcome that does not tell all is asked for the rest, and nothing goes again', async () => {
+    const database = new MemoryDatabase();
+    const before = await ScriptedDevice.open({ database });
+    const sent = await Promise.all([1, 2, 3].map((n) => before.post.queue('orders').send({ n })));
+    const run = only(runsOf(await before.greet()));
+    await before.post.close();
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const refusals = [{ number: 1, id: sent[0]?.id ?? OTHER_ID, code: 'access-denied' }];
+    const connection = await device.greet([{ ...state(run, 1, sent[0]?.id), refusals, taken: 3 }]);
+    const question = only(runsOf(connection));
+    expect(question).toMatchObject({ first: 2, acknowledged: 1 });
+    expect(question.messages).toHaveLength(0);
+    connection.answer({ type: 'ack', streams: [{ ...state(run, 3, sent[2]?.id), since: 1 }] });
+    await device.settle();
+    expect(device.post.status.get()).toMatchObject({ pending: 0, deadLetters: 1 });
+  });
+
+  test('a gateway that says there is more and never tells it gets the messages again', async () => {
+    const device = await ScriptedDevice.open();
+    const sent = await device.post.queue('orders').send(1);
+    const connection = await device.greet();
+    const run = only(runsOf(connection));
+    connection.answer({ type: 'ack', streams: [{ ...state(run, 0), taken: 1 }] });
+    await device.settle();
+    expect(numbersOf(runsOf(connection))).toEqual(['1-1', '1-1']);
+    const again = runsOf(connection).at(-1);
+    if (again === undefined) throw new Error('nothing was pushed again');
+    connection.answer({ type: 'ack', streams: [takenState(again)] });
+    expect(await sent.delivered).toEqual({ outcome: 'delivered' });
+  });
+
   test('an answer that is not complete from where the device stands is ignored', async () => {
     const device = await ScriptedDevice.open();
     await device.post.queue('orders').send(1);

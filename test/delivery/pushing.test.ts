@@ -48,6 +48,20 @@ describe('pushing', () => {
     expect(numbersOf(runsOf(connection))).toEqual(['1-4', '5-8']);
   });
 
+  test('no more pushes are under way than the gateway takes: the next one carries all that waits', async () => {
+    const device = await ScriptedDevice.open();
+    const orders = device.post.queue('orders');
+    const connection = await device.greet();
+    for (let n = 0; n < LIMITS.windowFrames + 3; n++) await orders.send(n);
+    await device.settle();
+    expect(pushesOf(connection)).toHaveLength(LIMITS.windowFrames);
+    answerPush(connection);
+    await device.settle();
+    expect(numbersOf(runsOf(connection)).at(-1)).toBe(
+      `${LIMITS.windowFrames + 1}-${LIMITS.windowFrames + 3}`,
+    );
+  });
+
   test('a window of bytes holds back what is beyond it, and lets one larger message go alone', async () => {
     const device = await ScriptedDevice.open();
     const orders = device.post.queue('orders');

@@ -54,6 +54,24 @@ for (const transport of ['socket', 'http'] as const) {
   });
 }
 
+for (const transport of ['socket', 'http'] as const) {
+  test(`over ${transport}, far more refusals than one answer tells are told, and what is behind them arrives`, async () => {
+    const name = `refused-${transport}`;
+    const post = await connectTo(transport);
+    const orders = post.queue(name);
+    await queueAt(name).create({ maxBodyBytes: 100 });
+    const sent = await Promise.all(Array.from({ length: 5_000 }, () => orders.send('x'.repeat(120))));
+    const last = await orders.send('end');
+    const fates = await Promise.all(sent.map(({ delivered }) => delivered));
+    expect(new Set(fates.map((fate) => JSON.stringify(fate)))).toEqual(
+      new Set([JSON.stringify({ outcome: 'refused', code: 'too-large' })]),
+    );
+    expect(await last.delivered).toEqual({ outcome: 'delivered' });
+    expect(await idsAt(name)).toEqual([last.id]);
+    expect(post.status.get()).toMatchObject({ pending: 0, deadLetters: 5_000 });
+  });
+}
+
 async function connectTo(transport: 'socket' | 'http', database = new MemoryDatabase()): Promise<Fieldpost> {
   const post = await connect({
     gateway: gateway.url,

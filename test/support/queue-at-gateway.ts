@@ -10,8 +10,8 @@ export class QueueAtGateway {
     this.#token = options.token;
   }
 
-  async create(): Promise<this> {
-    await this.#call('PUT', '', {});
+  async create(settings: { readonly maxBodyBytes?: number } = {}): Promise<this> {
+    await this.#call('PUT', '', settings);
     return this;
   }
 

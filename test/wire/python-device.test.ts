@@ -67,6 +67,22 @@ describe('against a real gateway', () => {
     expect(JSON.parse(await device.run('list'))).toMatchObject({ setAside: [{ code: 'too-large' }] });
   });
 
+  test('more refusals than one answer tells are all told, and what is behind them arrives', async () => {
+    const device = await setUp();
+    await makeQueue(device, 'orders', 3);
+    const refused = Array.from({ length: 2500 }, (_, index) => `long ${index}`);
+    const script =
+      'import sys; from outbox import Outbox; outbox = Outbox(sys.argv[1])\n' +
+      'for body in sys.stdin: outbox.save("orders", 3, body.strip().encode(), {})';
+    const saving = run('python3', ['-c', script, device.database], { cwd: folder, env: PYTHON_ENVIRONMENT });
+    saving.child.stdin?.end([...refused, 'end'].join('\n'));
+    await saving;
+    await device.run('sync', device.gateway.url, '--until-empty');
+    expect(await bodies(device, 'orders')).toEqual(['end']);
+    const { setAside } = JSON.parse(await device.run('list')) as { setAside: { code: string }[] };
+    expect(setAside.map(({ code }) => code)).toEqual(refused.map(() => 'too-large'));
+  });
+
   test('a lost welcome is made up for by naming the session in force', async () => {
     const device = await setUp();
     await makeQueue(device, 'orders');

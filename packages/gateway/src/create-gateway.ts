@@ -44,6 +44,8 @@ export interface GatewaySettings {
   readonly origins: readonly string[];
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
+  /** Refusals and skips that one answer tells a device; for tests, the protocol's limit by default. */
+  readonly fatesTold?: number;
   /** Called once when the store failed: the process has to end, its state can no longer be known. */
   readonly onStoreFailure: (error: unknown) => void;
 }
@@ -76,7 +78,9 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const arrivals = createArrivals(clock);
   const liveSessions = createLiveSessions();
   const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
-  const intake = createIntake({ ...ports, store, failpoints, arrivals, liveSessions }, creation);
+  const telling = settings.fatesTold === undefined ? {} : { fatesTold: settings.fatesTold };
+  const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions };
+  const intake = createIntake(intakePorts, { ...creation, ...telling });
   const stopping = new AbortController();
   const connections = new Set<DeviceConnection>();
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);

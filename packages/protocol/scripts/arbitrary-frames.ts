@@ -129,13 +129,15 @@ const state: fc.Arbitrary<StreamState> = fc
       since: count,
       refusals: fc.array(fate, { maxLength: 3 }),
       skips: fc.array(fate, { maxLength: 3 }),
+      taken: number,
       stall: fc.record({ code, retryAfterMs: count }, WHOLE),
     },
     { requiredKeys: ['epoch', 'queue', 'priority', 'attempt', 'accepted', 'since'], noNullPrototype: true },
   )
-  .map(({ acceptedId, accepted, ...rest }) =>
-    acceptedId === undefined ? { ...rest, accepted: 0 } : { ...rest, accepted, acceptedId },
-  );
+  .map(({ acceptedId, accepted, taken, ...rest }) => {
+    const told = acceptedId === undefined ? { accepted: 0 } : { accepted, acceptedId };
+    return { ...rest, ...told, ...(taken !== undefined && taken > told.accepted ? { taken } : {}) };
+  });
 
 const welcome = fc.record(
   {

@@ -126,6 +126,17 @@ export const invalidFrameCases: readonly InvalidCase[] = [
     { zero: raw.small(0) },
     'down',
   ),
+  ...Object.entries(NOT_A_COUNT)
+    .filter(([name]) => name !== 'missing')
+    .map(([name, value]) =>
+      refused(`ack-taken-${name}`, 'taken is a whole number', stateWith({ taken: value }), 'down'),
+    ),
+  refused(
+    'ack-taken-as-accepted',
+    'taken is above accepted, or absent',
+    stateWith({ taken: raw.small(1) }),
+    'down',
+  ),
   ...Object.entries(NOT_A_QUEUE_NAME).map(([name, queue]) =>
     refused(`push-queue-${name}`, 'not a queue name', runWith({ queue: raw.text(queue) })),
   ),

@@ -70,6 +70,18 @@ export const validDownCases: readonly ValidCase[] = [
     }),
   },
   {
+    name: 'ack-taken',
+    kind: 'down',
+    about: 'a hundred are settled; what became of those above 3 is told when 3 is acknowledged',
+    value: ackOf({
+      ...accepted,
+      accepted: 3,
+      acceptedId: messageId(3),
+      refusals: [{ number: 3, id: messageId(3), code: 'bad-message' }],
+      taken: 100,
+    }),
+  },
+  {
     name: 'ack-every-field',
     kind: 'down',
     about: 'refusals, skips and a stall at once; a code of a later version',
@@ -81,6 +93,7 @@ export const validDownCases: readonly ValidCase[] = [
       since: 5,
       refusals: [{ number: 6, id: messageId(6), code: 'some-later-code' }],
       skips: [{ number: 7, id: messageId(7), code: 'cancelled' }],
+      taken: 12,
       stall: { code: 'quota-exceeded', retryAfterMs: 30_000 },
     }),
   },

@@ -18,10 +18,10 @@ test('the largest properties fit their two-byte length', () => {
   expect(LIMITS.propertiesBytes).toBeLessThan(2 ** 16);
 });
 
-test('a hello of all streams and an answer that refuses a whole window stay below the count of values', () => {
+test('a hello of all streams and an answer that tells all it may stay below the count of values', () => {
   const valuesPerRefusal = 7;
-  const valuesPerStream = 24;
-  expect(LIMITS.windowMessages * valuesPerRefusal + LIMITS.helloStreams * valuesPerStream).toBeLessThan(
+  const valuesPerStream = 26;
+  expect(LIMITS.fatesTold * valuesPerRefusal + LIMITS.helloStreams * valuesPerStream).toBeLessThan(
     LIMITS.frameValues,
   );
 });

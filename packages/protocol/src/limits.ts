@@ -5,7 +5,7 @@
 export const LIMITS = {
   /** One frame: a run of small messages, or one message of the largest body with room for its properties. */
   frameBytes: 8 * 1024 * 1024,
-  /** MessagePack values in one frame: a full window of refusals and every stream of a hello, four times over. */
+  /** MessagePack values in one frame: all refusals that an answer tells and every stream of a hello, many times over. */
   frameValues: 262_144,
   /** Levels of maps and arrays in one frame; this version uses five. */
   frameDepth: 16,
@@ -41,6 +41,10 @@ export const LIMITS = {
   windowMessages: 8192,
   /** Bytes sent and not yet answered, over all streams of a device. */
   windowBytes: 8 * 1024 * 1024,
+  /** Pushes and other frames sent and not yet answered: each is work of its own for the gateway, however small it is. */
+  windowFrames: 64,
+  /** Refusals and skips told in one answer, over all of its streams: the rest follow once these are acknowledged. */
+  fatesTold: 1024,
   /** Streams named in one hello: a device with more waits for the first to empty. */
   helloStreams: 1024,
   /** Epochs named in one close-epochs. */

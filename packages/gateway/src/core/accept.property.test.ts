@@ -147,6 +147,7 @@ function deliver(
     grants: { send: ['*'], receive: [], manage: [] },
     now: 0,
     attempts,
+    fatesMax: 1,
   };
   const { changes, result } = decideAccept(rows.above(0), readPush(frame), context);
   rows.apply(changes);

@@ -27,6 +27,7 @@ import type {
 import { allows } from './permissions.ts';
 import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
 import { fenceUnlessInForce } from './session-check.ts';
+import { ToldFates } from './told-fates.ts';
 
 /**
  * The rules by which the gateway takes messages of devices ("Accepting" in `docs/protocol/v1.md`): with `accepted` the
@@ -42,6 +43,8 @@ export interface AcceptContext {
   readonly now: number;
   /** The highest attempt seen of each stream in this session, by `streamKeyText`. */
   readonly attempts: ReadonlyMap<string, number>;
+  /** How many refusals and skips of each stream the answer tells, as in the scope; as many as any answer by default. */
+  readonly fatesMax?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
 }
@@ -87,8 +90,7 @@ interface Lane {
   acceptedId: MessageId | undefined;
   attempt: number;
   since: number;
-  readonly refusals: NumberedFate[];
-  readonly skips: NumberedFate[];
+  readonly told: ToldFates;
   stall: NonNullable<StreamState['stall']> | undefined;
 }
 
@@ -145,11 +147,6 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
   const messages: NewMessage[] = [];
   const sentAt = Math.max(0, work.context.now - run.ageMs);
   for (let index = start; index < run.entries.length; index++) {
-    if (lane.refusals.length + lane.skips.length >= UNHEARD_FATES_MAX) {
-      lane.stall = { code: 'stalled', retryAfterMs: STALL_RETRY_MS };
-      work.counts.passedOver += run.entries.length - index;
-      break;
-    }
     const number = run.first + index;
     const skip = run.skips.get(index);
     if (skip !== undefined) {
@@ -184,7 +181,7 @@ function appendMessages(work: Work, lane: Lane, messages: readonly NewMessage[])
 function takeFate(work: Work, lane: Lane, type: 'refuse' | 'skip', fate: NumberedFate): void {
   lane.accepted = fate.number;
   lane.acceptedId = fate.id;
-  (type === 'refuse' ? lane.refusals : lane.skips).push(fate);
+  lane.told.add(type, fate);
   work.counts[type === 'refuse' ? 'refused' : 'skipped']++;
   work.changes.push({ type, stream: lane.key, fate });
 }
@@ -208,8 +205,7 @@ function laneOf(work: Work, run: ReadRun): Lane {
     acceptedId: row?.acceptedId,
     attempt: work.context.attempts.get(run.streamText) ?? run.attempt,
     since: run.acknowledged,
-    refusals: [...(row?.refusals ?? [])],
-    skips: [...(row?.skips ?? [])],
+    told: new ToldFates(row, work.context.fatesMax ?? LIMITS.fatesTold),
     stall: isForeign ? { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS } : undefined,
   };
   work.lanes.set(run.streamText, lane);
@@ -301,11 +297,8 @@ function stateOf(lane: Lane): StreamState {
   return {
     ...lane.key,
     attempt: lane.attempt,
-    accepted: lane.accepted,
-    ...(lane.acceptedId === undefined ? {} : { acceptedId: lane.acceptedId }),
     since: lane.since,
-    ...(lane.refusals.length === 0 ? {} : { refusals: lane.refusals }),
-    ...(lane.skips.length === 0 ? {} : { skips: lane.skips }),
+    ...lane.told.state(lane.accepted, lane.acceptedId),
     ...(lane.stall === undefined ? {} : { stall: lane.stall }),
   };
 }
@@ -323,8 +316,5 @@ class Refusal {
 const SYSTEM_PREFIX = 'sys.';
 const ID_BYTES = 16;
 const NO_BYTES = new Uint8Array(0);
-/** Every answer repeats what the device has not heard of; a device that never hears may not let the answers grow. */
-const UNHEARD_FATES_MAX = 2 * LIMITS.windowMessages;
-const STALL_RETRY_MS = 1_000;
 /** Another subject's epoch does not change hands: asking again is of little use. */
 const FOREIGN_RETRY_MS = 60_000;

@@ -137,11 +137,21 @@ describe('pushes', () => {
   test('a flood of frames without messages is a flood too', () => {
     const machine = Driver.live();
     const close: UpFrame = { type: 'close-epochs', session: session(2), epochs: [epochId(1)] };
-    const { windowMessages } = LIMITS;
-    for (let index = 0; index < 2 * windowMessages; index++) machine.receive(close, 0);
+    for (let index = 0; index < 2 * LIMITS.windowFrames; index++) machine.receive(close, 0);
     expect(machine.sent()).toEqual([]);
     machine.receive(close, 0);
-    expect(machine.sent()).toMatchObject([{ type: 'error', code: 'busy' }]);
+    expect(machine.sent()).toMatchObject([{ type: 'error', code: 'busy', retryAfterMs: 1000 }]);
+    expect(machine.state).toMatchObject({ phase: 'live', underWay: { frames: 2 * LIMITS.windowFrames } });
+  });
+
+  test('a device that goes on although it is told to wait is disconnected', () => {
+    const machine = Driver.live();
+    const close: UpFrame = { type: 'close-epochs', session: session(2), epochs: [epochId(1)] };
+    for (let index = 0; index < 4 * LIMITS.windowFrames; index++) machine.receive(close, 0);
+    expect(machine.state.phase).toBe('live');
+    machine.receive(close, 0);
+    expect(machine.state.phase).toBe('closed');
+    expect(machine.sent().at(-1)).toMatchObject({ type: 'error', code: 'busy' });
   });
 
   test('streams of one connection are bounded', () => {

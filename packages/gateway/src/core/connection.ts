@@ -33,6 +33,8 @@ export interface ConnectionState {
   readonly session?: Session;
   /** Received and not yet answered. */
   readonly underWay: { readonly frames: number; readonly messages: number; readonly bytes: number };
+  /** Frames that were answered `busy` because the device went over its window. */
+  readonly turnedAway: number;
   /** The highest attempt of each stream in this session, by `streamKeyText`. */
   readonly attempts: ReadonlyMap<string, number>;
   readonly isCheckingToken: boolean;
@@ -108,6 +110,7 @@ export function openConnection(principal: Principal, now: number): ConnectionSta
     principal,
     helloBy: now + HELLO_WITHIN_MS,
     underWay: { frames: 0, messages: 0, bytes: 0 },
+    turnedAway: 0,
     attempts: new Map(),
     isCheckingToken: false,
   };
@@ -157,6 +160,8 @@ export const TOKEN_GRACE_MS = 10_000;
 /** How far a device may go over the announced window before its pushes are turned away, and before it is. */
 const BUSY_FACTOR = 2;
 const FLOOD_FACTOR = 4;
+/** Frames that a device may send over its window before it is taken for one that never waits. */
+const TURNED_AWAY_MAX = 2 * LIMITS.windowFrames;
 const BUSY_RETRY_MS = 1_000;
 /** Streams that one connection may push to: a device with more of them opens another session for the rest. */
 const STREAMS_MAX = 4 * LIMITS.helloStreams;
@@ -246,13 +251,14 @@ function onClose(
 function overload(state: ConnectionState, cost: FrameCost): ConnectionStep | undefined {
   const share = Math.max(
     (state.underWay.messages + cost.messages) / LIMITS.windowMessages,
-    (state.underWay.frames + 1) / LIMITS.windowMessages,
+    (state.underWay.frames + 1) / LIMITS.windowFrames,
     (state.underWay.bytes + cost.bytes) / LIMITS.windowBytes,
   );
   if (share <= BUSY_FACTOR) return undefined;
-  const detail = `more under way than the welcome allows: ${LIMITS.windowMessages} messages, ${LIMITS.windowBytes} bytes`;
-  if (share > FLOOD_FACTOR) return fail(state, 'busy', detail);
-  return { state, effects: [errorEffect('busy', detail, BUSY_RETRY_MS)] };
+  const detail = `more under way than allowed: ${LIMITS.windowFrames} frames, ${LIMITS.windowMessages} messages, ${LIMITS.windowBytes} bytes`;
+  const turnedAway = state.turnedAway + 1;
+  if (share > FLOOD_FACTOR || turnedAway > TURNED_AWAY_MAX) return fail(state, 'busy', detail);
+  return { state: { ...state, turnedAway }, effects: [errorEffect('busy', detail, BUSY_RETRY_MS)] };
 }
 
 function addCost(state: ConnectionState, cost: FrameCost): ConnectionState {

@@ -146,11 +146,24 @@ describe('streams', () => {
     });
   });
 
+  test('of more refusals and skips than a welcome tells, the first come, with how far the stream is', () => {
+    const rows = new SampleRows();
+    const fate = (number: number) => ({ number, id: messageId(number), code: 'cancelled' });
+    rows.streams.set(streamKeyText(KEY), {
+      accepted: 9,
+      acceptedId: messageId(9),
+      refusals: [2, 4, 6].map(fate),
+      skips: [3, 5].map(fate),
+    });
+    const result = greet(rows, hello({ streams: [{ ...KEY, acknowledged: 2 }] }), { fatesMax: 2 }, 2);
+    expect(result.reply).toMatchObject({
+      streams: [{ accepted: 4, acceptedId: messageId(4), refusals: [fate(4)], skips: [fate(3)], taken: 9 }],
+    });
+  });
+
   test('one named twice gets one state, above the lower number', () => {
-    const scope = scopeOfHello(
-      hello({ streams: [5, 3, 4].map((acknowledged) => ({ ...KEY, acknowledged })) }),
-    );
-    expect(scope.streams).toEqual([{ key: KEY, since: 3 }]);
+    const frame = hello({ streams: [5, 3, 4].map((acknowledged) => ({ ...KEY, acknowledged })) });
+    expect(scopeOfHello(frame, 7)).toMatchObject({ streams: [{ key: KEY, since: 3 }], fatesMax: 7 });
   });
 
   test("another subject's says nothing", () => {
@@ -214,9 +227,10 @@ function greet(
     nonce: NONCE,
     generation: GENERATION,
     way: 'socket',
+    fatesMax: 1024,
     ...overrides,
   };
-  const { changes, result } = decideHello(rows.above(since), frame, context);
+  const { changes, result } = decideHello(rows.above(since, context.fatesMax), frame, context);
   rows.apply(changes);
   return result;
 }

@@ -15,6 +15,7 @@ import {
 } from '@fieldpost/protocol';
 import type { Decision, DeviceRow, Scope, Snapshot } from '../ports/gateway-store.ts';
 import { isSameSession, knowsLaterSession } from './session-check.ts';
+import { ToldFates } from './told-fates.ts';
 
 /** By which way a hello came: over HTTP it is a compare-and-set on the last session, over a socket it always raises. */
 export type HelloWay = 'socket' | 'http';
@@ -27,6 +28,8 @@ export interface HelloContext {
   readonly nonce: SessionNonce;
   readonly generation: GenerationId;
   readonly way: HelloWay;
+  /** How many refusals and skips of each stream the welcome tells, as in the scope; as many as any answer by default. */
+  readonly fatesMax?: number;
 }
 
 export type HelloResult =
@@ -38,7 +41,7 @@ export type HelloResult =
     };
 
 /** What has to be loaded to decide on a hello. */
-export function scopeOfHello(hello: Hello): Scope {
+export function scopeOfHello(hello: Hello, fatesMax: number = LIMITS.fatesTold): Scope {
   const streams = new Map<string, { key: StreamKey; since: number }>();
   const epochs = new Set<EpochId>();
   for (const { epoch, queue, priority, acknowledged } of hello.streams) {
@@ -47,7 +50,7 @@ export function scopeOfHello(hello: Hello): Scope {
     streams.set(text, { key, since: Math.min(streams.get(text)?.since ?? acknowledged, acknowledged) });
     epochs.add(epoch);
   }
-  return { device: hello.device, epochs: [...epochs], streams: [...streams.values()] };
+  return { device: hello.device, epochs: [...epochs], streams: [...streams.values()], fatesMax };
 }
 
 /** Decides on a hello: binds the device to its subject at the first one, and raises its session. */
@@ -63,7 +66,7 @@ export function decideHello(snapshot: Snapshot, hello: Hello, context: HelloCont
     return fenced({ type: 'fenced', reason: 'newer-connection', session: stored.session });
   }
   const session: Session = { number: nextSessionNumber(stored, hello), nonce: context.nonce };
-  const states = statesOf(snapshot, hello, context.subject);
+  const states = statesOf(snapshot, hello, context);
   return {
     changes: [{ type: 'put-device', row: deviceRow(stored, hello, session, context) }],
     result: {
@@ -134,10 +137,10 @@ function deviceRow(
 function statesOf(
   snapshot: Snapshot,
   hello: Hello,
-  subject: string,
+  { subject, fatesMax = LIMITS.fatesTold }: HelloContext,
 ): { streams: StreamState[]; wentBack: StreamKey[] } {
   const wentBack: StreamKey[] = [];
-  const streams = (scopeOfHello(hello).streams ?? []).map(({ key, since }): StreamState => {
+  const streams = (scopeOfHello(hello, fatesMax).streams ?? []).map(({ key, since }): StreamState => {
     const epoch = snapshot.epochs.get(key.epoch);
     if (epoch !== undefined && epoch.subject !== subject) {
       const stall = { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS };
@@ -149,11 +152,8 @@ function statesOf(
     return {
       ...key,
       attempt: 0,
-      accepted: row.accepted,
-      acceptedId: row.acceptedId,
       since,
-      ...(row.refusals.length === 0 ? {} : { refusals: [...row.refusals] }),
-      ...(row.skips.length === 0 ? {} : { skips: [...row.skips] }),
+      ...new ToldFates(row, fatesMax).state(row.accepted, row.acceptedId),
     };
   });
   return { streams, wentBack };

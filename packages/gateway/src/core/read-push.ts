@@ -72,8 +72,13 @@ export function readPush(push: Push): ReadPush {
   };
 }
 
+/** How many streams a push is of. */
+export function streamsOf(push: ReadPush): number {
+  return new Set(push.runs.map(({ streamText }) => streamText)).size;
+}
+
 /** What has to be loaded to decide on a push. */
-export function scopeOfPush(push: ReadPush, device: DeviceId): Scope {
+export function scopeOfPush(push: ReadPush, device: DeviceId, fatesMax: number = LIMITS.fatesTold): Scope {
   const streams = new Map<string, { key: StreamKey; since: number }>();
   const epochs = new Set<EpochId>();
   const queues = new Set<string>();
@@ -91,7 +96,7 @@ export function scopeOfPush(push: ReadPush, device: DeviceId): Scope {
     const text = streamKeyText(key);
     if (!streams.has(text)) streams.set(text, { key, since: LIMITS.numberMax });
   }
-  return { device, epochs: [...epochs], streams: [...streams.values()], queues: [...queues] };
+  return { device, epochs: [...epochs], streams: [...streams.values()], queues: [...queues], fatesMax };
 }
 
 /** What has to be loaded to decide on a close-epochs. */

@@ -58,6 +58,8 @@ export interface Scope {
   readonly epochs?: readonly EpochId[];
   /** With each stream come its refusals and skips above `since`. */
   readonly streams?: readonly { readonly key: StreamKey; readonly since: number }[];
+  /** Of each stream at most so many refusals and skips together, those with the lowest numbers; all when absent. */
+  readonly fatesMax?: number;
   readonly queues?: readonly string[];
   /** Ids supplied by server-side producers. */
   readonly sends?: readonly { readonly queue: string; readonly id: MessageId }[];
@@ -100,6 +102,8 @@ export interface StreamRow {
   readonly acceptedId: MessageId;
   readonly refusals: readonly NumberedFate[];
   readonly skips: readonly NumberedFate[];
+  /** There are more than `fatesMax`: what is here is complete up to the highest number in it. */
+  readonly hasMoreFates?: true;
 }
 
 export interface NumberedFate {

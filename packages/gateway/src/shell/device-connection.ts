@@ -111,7 +111,7 @@ export class DeviceConnection implements FrameReceiver {
       }
       case 'decide-push': {
         const { cost } = effect;
-        const decide = intake.push(effect.push, effect, effect.attempts);
+        const decide = intake.push(effect.push, effect, effect);
         this.#settle(decide, (result) => ({ type: 'push-decided', cost, result }));
         return;
       }

@@ -94,6 +94,7 @@ async function serveTasks(
   greeted: Session | undefined,
 ): Promise<DownFrame[]> {
   let attempts: ReadonlyMap<string, number> = new Map();
+  const answers = tasks.filter(({ type }) => type === 'push').length;
   const replies = await Promise.all(
     tasks.map(async (task): Promise<DownFrame | undefined> => {
       const sender = { device: task.device, principal };
@@ -102,8 +103,8 @@ async function serveTasks(
       }
       const before = attempts;
       attempts = raiseAttempts(attempts, task.push);
-      return (await intake.push({ ...task.push, session: greeted ?? task.push.session }, sender, before))
-        .reply;
+      const push = { ...task.push, session: greeted ?? task.push.session };
+      return (await intake.push(push, sender, { attempts: before, answers })).reply;
     }),
   );
   return replies.filter((reply) => reply !== undefined);

@@ -15,9 +15,9 @@ const SENDER = { device: deviceId(1), principal: principal() };
 test('what is under way of all devices is bounded, and room comes back when it is committed', async () => {
   const held = holdStore();
   const intake = intakeOf(held.store, 50);
-  const first = intake.push(readPush(push([runOf(1, 1)])), SENDER, new Map());
+  const first = intake.push(readPush(push([runOf(1, 1)])), SENDER, { attempts: new Map() });
   expect(intake.isOverloaded()).toBe(false);
-  const second = intake.push(readPush(push([runOf(2, 3)])), SENDER, new Map());
+  const second = intake.push(readPush(push([runOf(2, 3)])), SENDER, { attempts: new Map() });
   expect(intake.isOverloaded()).toBe(true);
   held.letGo();
   await Promise.all([first, second]);
@@ -28,7 +28,7 @@ test('room comes back from a push that failed, too', async () => {
   const { store } = holdStore();
   store.transact = () => Promise.reject(new Error('disk I/O error'));
   const intake = intakeOf(store, 1);
-  await expect(intake.push(readPush(push([runOf(1, 1)])), SENDER, new Map())).rejects.toThrow();
+  await expect(intake.push(readPush(push([runOf(1, 1)])), SENDER, { attempts: new Map() })).rejects.toThrow();
   expect(intake.isOverloaded()).toBe(false);
 });
 

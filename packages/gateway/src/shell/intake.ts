@@ -3,13 +3,15 @@ import {
   type DeviceId,
   type Hello,
   hexFromBytes,
+  LIMITS,
   type SessionNonce,
   type StreamKey,
 } from '@fieldpost/protocol';
 import { type AcceptResult, decideAccept } from '../core/accept.ts';
 import { type CloseEpochsResult, decideCloseEpochs } from '../core/close-epochs.ts';
 import { decideHello, type HelloResult, type HelloWay, scopeOfHello } from '../core/hello.ts';
-import { type ReadPush, scopeOfCloseEpochs, scopeOfPush } from '../core/read-push.ts';
+import { type ReadPush, scopeOfCloseEpochs, scopeOfPush, streamsOf } from '../core/read-push.ts';
+import { fatesOfEach } from '../core/told-fates.ts';
 import type { Principal } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -25,10 +27,18 @@ import type { LiveSessions } from './live-sessions.ts';
  */
 export interface Intake {
   hello(hello: Hello, principal: Principal, way: HelloWay): Promise<HelloResult>;
-  push(push: ReadPush, sender: Sender, attempts: ReadonlyMap<string, number>): Promise<AcceptResult>;
+  push(push: ReadPush, sender: Sender, circumstances: PushCircumstances): Promise<AcceptResult>;
   closeEpochs(frame: CloseEpochs, sender: Sender): Promise<CloseEpochsResult>;
   /** Whether so much of all devices is under way that another push has to come again later. */
   isOverloaded(): boolean;
+}
+
+/** What is known of a push beside what it says. */
+interface PushCircumstances {
+  /** The highest attempt seen of each stream in this session, by `streamKeyText`. */
+  readonly attempts: ReadonlyMap<string, number>;
+  /** How many answers go out together: they share what one answer may tell. 1 by default. */
+  readonly answers?: number;
 }
 
 /** A device, and whom its token speaks for. */
@@ -50,6 +60,8 @@ export interface IntakePorts {
 export interface IntakeSettings {
   /** Pushes of all devices that are in memory and not yet committed, in bytes; beyond it new ones are turned away. */
   readonly bytesUnderWayMax?: number;
+  /** Refusals and skips that one answer tells; for tests, the protocol's limit by default. */
+  readonly fatesTold?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
 }
@@ -60,7 +72,7 @@ const BYTES_UNDER_WAY_MAX = 256 * 1024 * 1024;
 
 export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
   const { store, clock, entropy, logger, failpoints, arrivals, liveSessions } = ports;
-  const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, ...creation } = settings;
+  const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, fatesTold = LIMITS.fatesTold, ...creation } = settings;
   let bytesUnderWay = 0;
   return {
     isOverloaded: () => bytesUnderWay >= bytesUnderWayMax,
@@ -68,8 +80,9 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
     async hello(hello, principal, way) {
       const nonce = hexFromBytes(entropy.bytes(NONCE_BYTES)) as SessionNonce;
       const { subject } = principal;
-      const context = { subject, now: clock.now(), nonce, generation: store.generation, way };
-      const result = await store.transact(scopeOfHello(hello), (snapshot) =>
+      const fatesMax = fatesOfEach(hello.streams.length, fatesTold);
+      const context = { subject, now: clock.now(), nonce, generation: store.generation, way, fatesMax };
+      const result = await store.transact(scopeOfHello(hello, fatesMax), (snapshot) =>
         decideHello(snapshot, hello, context),
       );
       logHello(logger, hello, subject, result);
@@ -77,11 +90,12 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
       return result;
     },
 
-    async push(push, { device, principal }, attempts) {
+    async push(push, { device, principal }, { attempts, answers = 1 }) {
       const { subject, grants } = principal;
-      const context = { device, subject, grants, now: clock.now(), attempts, ...creation };
+      const fatesMax = fatesOfEach(streamsOf(push) * answers, fatesTold);
+      const context = { device, subject, grants, now: clock.now(), attempts, fatesMax, ...creation };
       bytesUnderWay += push.bytes;
-      const deciding = store.transact(scopeOfPush(push, device), (snapshot) => {
+      const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {
         failpoints.reach('push-begun');
         const decision = decideAccept(snapshot, push, context);
         failpoints.reach('push-decided');

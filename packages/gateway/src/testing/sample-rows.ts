@@ -16,6 +16,7 @@ import type {
   Snapshot,
   StreamRow,
 } from '../ports/gateway-store.ts';
+import { firstFates } from '../core/told-fates.ts';
 import { deviceId, session } from './sample-frames.ts';
 
 /** Rows of a store held in maps, for tests of what decides on them: nothing is durable, nothing is checked twice. */
@@ -30,14 +31,17 @@ export class SampleRows implements Snapshot {
   /** Every message by queue, in its order. */
   readonly messages = new Map<string, NewMessage[]>();
 
-  /** The snapshot of a scope whose streams are wanted above `since`. */
-  above(since: number): Snapshot {
+  /** The snapshot of a scope whose streams are wanted above `since`, each with at most `fatesMax` refusals and skips. */
+  above(since: number, fatesMax = Number.POSITIVE_INFINITY): Snapshot {
     const streams = [...this.streams].map(([key, row]): [string, StreamRow] => [
       key,
       {
         ...row,
-        refusals: row.refusals.filter(({ number }) => number > since),
-        skips: row.skips.filter(({ number }) => number > since),
+        ...firstFates(
+          row.refusals.filter(({ number }) => number > since),
+          row.skips.filter(({ number }) => number > since),
+          fatesMax,
+        ),
       },
     ]);
     const { device, epochs, queues, sends } = this;

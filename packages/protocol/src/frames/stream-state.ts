@@ -9,7 +9,7 @@ export const streamState = v.pipe(
     priority,
     /** The highest attempt of this stream that the gateway has seen in this session. */
     attempt: count,
-    /** Every number up to this one is settled for good: accepted, refused or skipped. */
+    /** Every number up to this one is settled for good, and this state tells what became of it. */
     accepted: count,
     /** The id of the message numbered `accepted`; absent when that is 0. */
     acceptedId: v.optional(messageId),
@@ -19,6 +19,11 @@ export const streamState = v.pipe(
     refusals: v.optional(v.array(v.object({ number, id: messageId, code }))),
     /** Messages that the device said will never come. */
     skips: v.optional(v.array(v.object({ number, id: messageId, code }))),
+    /**
+     * The stream is settled up to here, above `accepted`: what became of the numbers between is told when `acknowledged`
+     * has risen, because one answer tells of so many only. None of them need be pushed again.
+     */
+    taken: v.optional(number),
     /** Why nothing more is taken of this stream now, and after how long to try again. */
     stall: v.optional(v.object({ code, retryAfterMs: count })),
   }),
@@ -26,6 +31,10 @@ export const streamState = v.pipe(
   v.check(
     (state) => (state.accepted === 0) === (state.acceptedId === undefined),
     '`acceptedId` goes with an `accepted` above 0',
+  ),
+  v.check(
+    (state) => state.taken === undefined || state.taken > state.accepted,
+    '`taken` is above `accepted`, or absent',
   ),
 );
 

@@ -1,6 +1,7 @@
 import { type GenerationId, invariant, streamKeyText } from '@fieldpost/protocol';
 import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
 import { StoreError } from '../../core/store-error.ts';
+import { firstFates } from '../../core/told-fates.ts';
 import type {
   Decision,
   GatewayStore,
@@ -175,8 +176,11 @@ function load(disk: MemoryDisk, scope: Scope): Snapshot {
     streams.set(text, {
       accepted: stream.accepted,
       acceptedId: stream.acceptedId,
-      refusals: above(stream.refusals, since),
-      skips: above(stream.skips, since),
+      ...firstFates(
+        above(stream.refusals, since),
+        above(stream.skips, since),
+        scope.fatesMax ?? Number.POSITIVE_INFINITY,
+      ),
     });
   }
   const queues = pick(disk.queues, scope.queues);

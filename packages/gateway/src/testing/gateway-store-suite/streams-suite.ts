@@ -99,6 +99,29 @@ export function streamsSuite(store: () => GatewayStore): void {
     expect(await numbersIn(store())).toEqual([1001, 1002, 1003, 1004]);
   });
 
+  test('of many refusals and skips, as many as are asked for come, from the lowest on', async () => {
+    const stream = streamKey(1);
+    const fate = (number: number) => ({ number, id: messageId(number), code: 'cancelled' });
+    await write(
+      store(),
+      { type: 'advance', stream, from: 0, to: 9, id: messageId(9) },
+      ...[2, 5, 8].map((number) => ({ type: 'refuse', stream, fate: fate(number) }) as const),
+      ...[3, 4].map((number) => ({ type: 'skip', stream, fate: fate(number) }) as const),
+    );
+    const cut = async (since: number, fatesMax: number): Promise<StreamRow | undefined> =>
+      (await load({ streams: [{ key: stream, since }], fatesMax })).streams.get(streamKeyText(stream));
+    const mark = { accepted: 9, acceptedId: messageId(9) };
+    expect(await cut(0, 3)).toEqual({
+      ...mark,
+      refusals: [fate(2)],
+      skips: [fate(3), fate(4)],
+      hasMoreFates: true,
+    });
+    expect(await cut(3, 2)).toEqual({ ...mark, refusals: [fate(5)], skips: [fate(4)], hasMoreFates: true });
+    expect(await cut(3, 3)).toEqual({ ...mark, refusals: [fate(5), fate(8)], skips: [fate(4)] });
+    expect(await cut(8, 1)).toEqual({ ...mark, refusals: [], skips: [] });
+  });
+
   test('streams differ by epoch, queue and priority', async () => {
     const keys = [streamKey(1), streamKey(2), streamKey(1, 'visits'), streamKey(1, 'orders', 4)];
     for (const [index, stream] of keys.entries()) {

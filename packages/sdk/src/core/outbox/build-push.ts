@@ -1,8 +1,16 @@
 import { ENTRY_HEADER_BYTES, LIMITS, type Run } from '@fieldpost/protocol';
 import type { Moment } from '../moment.ts';
 import { entryEnd, entryStart, messageIdOf, sliceEntries } from './entry-walk.ts';
-import { ZERO_ID } from './hear-answers.ts';
-import type { Draining, InFlight, LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-state.ts';
+import { doneUpTo, ZERO_ID } from './hear-answers.ts';
+import type {
+  Draining,
+  InFlight,
+  LaneQueue,
+  OutboxState,
+  PendingSegment,
+  SentRun,
+  Stream,
+} from './outbox-state.ts';
 
 /** What goes into one push: enough to make a frame worth its headers, little enough to answer often on a slow line. */
 const PUSH_BYTES = 256 * 1024;
@@ -37,6 +45,7 @@ export function buildPush(
     if (end !== 'full') blockedOn = end;
     break;
   }
+  for (const stream of draining.untold.keys()) addQuestion(builder, stream);
   if (builder.runs.length === 0) return { push: undefined, blockedOn };
   const inFlight: InFlight = {
     runs: builder.sent,
@@ -53,7 +62,7 @@ interface Builder {
   readonly moment: Moment;
   readonly room: Room;
   readonly runs: Run[];
-  readonly sent: { stream: Stream; last: number; attempt: number }[];
+  readonly sent: SentRun[];
   messages: number;
   bytes: number;
 }
@@ -99,7 +108,7 @@ function addLane(builder: Builder, lane: LaneQueue): PendingSegment | 'empty' | 
     if (isFull(builder)) return 'full';
     const segment = lane.segments[lane.next];
     if (segment === undefined) return 'empty';
-    const from = Math.max(segment.key.first + lane.nextOffset, segment.stream.answered + 1);
+    const from = Math.max(segment.key.first + lane.nextOffset, doneUpTo(builder.state, segment.stream) + 1);
     if (from > segment.last) {
       lane.next++;
       lane.nextOffset = 0;
@@ -145,10 +154,27 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
     messages: concatenate(parts, bytes),
     ...(skips.length === 0 ? {} : { skips }),
   });
-  builder.sent.push({ stream, last: next - 1, attempt: stream.attempt });
+  builder.sent.push({ stream, last: next - 1, attempt: stream.attempt, acknowledged: stream.acknowledged });
   builder.messages += count;
   builder.bytes += bytes + RUN_OVERHEAD_BYTES;
   return true;
+}
+
+/**
+ * Asks by an empty run for what the gateway has yet to tell of a stream, once what it has told is written down, unless a
+ * run with messages asks for the same.
+ */
+function addQuestion(builder: Builder, stream: Stream): void {
+  const { acknowledged, attempt, key } = stream;
+  const isAsked = ({ runs }: { readonly runs: readonly SentRun[] }): boolean =>
+    runs.some((run) => run.stream === stream && run.acknowledged === acknowledged);
+  if (stream.held !== undefined || stream.answered > acknowledged) return;
+  if (isAsked({ runs: builder.sent }) || builder.draining.inFlight.some(isAsked)) return;
+  if (builder.runs.length >= LIMITS.pushRuns) return;
+  const messages = new Uint8Array(0);
+  builder.runs.push({ ...key, first: acknowledged + 1, acknowledged, attempt, ageMs: 0, messages });
+  builder.sent.push({ stream, last: acknowledged, attempt, acknowledged });
+  builder.bytes += RUN_OVERHEAD_BYTES;
 }
 
 /** Takes as many messages of a segment as fit, from number `from` on: the segment as it is stored, if all of it fits. */

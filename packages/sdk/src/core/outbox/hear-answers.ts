@@ -19,6 +19,7 @@ import type {
   OutboxEffect,
   OutboxState,
   PendingSegment,
+  SentRun,
   Stream,
 } from './outbox-state.ts';
 
@@ -40,11 +41,13 @@ export function hearAnswers(
     const stream = state.streams.get(streamKeyText(answer));
     if (stream === undefined || isStale(stream, answer)) continue;
     const pushed = answered?.runs.findLast((run) => run.stream === stream);
+    const isOfThisAttempt = pushed !== undefined && pushed.attempt === stream.attempt;
+    noteUntold(state, stream, answer, pushed);
     if (answer.stall !== undefined) {
       stream.lane.heldUntil = later(moment.now, answer.stall.retryAfterMs);
-      rewind(stream.lane);
-    } else if (pushed !== undefined && pushed.attempt === stream.attempt && answer.accepted < pushed.last) {
-      rewindForGap(stream.lane, moment);
+      rewind(state, stream.lane);
+    } else if (isOfThisAttempt && (answer.taken ?? answer.accepted) < pushed.last) {
+      rewindForGap(state, stream.lane, moment);
     }
     // What an earlier answer waited for says nothing of what this one speaks of.
     stream.heldUntilListing = undefined;
@@ -72,9 +75,23 @@ export function segmentForHeldAnswer(state: OutboxState): PendingSegment | undef
   return undefined;
 }
 
+/** Remembers how far the gateway has settled a stream beyond what it tells. */
+function noteUntold(state: OutboxState, stream: Stream, answer: Answer, pushed: SentRun | undefined): void {
+  const untold = state.draining?.untold;
+  // An answer to what was asked from where we stand, and without anything new: do not ask for ever, push again.
+  const isFutile = pushed?.acknowledged === stream.acknowledged && answer.accepted <= stream.acknowledged;
+  if (answer.taken === undefined || isFutile) untold?.delete(stream);
+  else untold?.set(stream, answer.taken);
+}
+
+/** Up to which number of a stream nothing has to be pushed: answered, or settled and yet to be told. */
+export function doneUpTo(state: OutboxState, stream: Stream): number {
+  return Math.max(stream.answered, state.draining?.untold.get(stream) ?? 0);
+}
+
 /** Back to the first unanswered message of the lane. What was pushed of it so far, and its answers, count no more. */
-function rewind(lane: LaneQueue): void {
-  for (const stream of pushedUnanswered(lane)) stream.attempt++;
+function rewind(state: OutboxState, lane: LaneQueue): void {
+  for (const stream of pushedUnanswered(state, lane)) stream.attempt++;
   lane.next = 0;
   lane.nextOffset = 0;
 }
@@ -85,27 +102,28 @@ function rewind(lane: LaneQueue): void {
  */
 export function rewindPassedOver(state: OutboxState, moment: Moment): void {
   for (const lane of state.lanes.values()) {
-    const streams = pushedUnanswered(lane);
+    const streams = pushedUnanswered(state, lane);
     const isDecided = [...streams].every((stream) => stream.held === undefined);
-    if (streams.size > 0 && isDecided) rewindForGap(lane, moment);
+    if (streams.size > 0 && isDecided) rewindForGap(state, lane, moment);
   }
 }
 
-function pushedUnanswered(lane: LaneQueue): ReadonlySet<Stream> {
+function pushedUnanswered(state: OutboxState, lane: LaneQueue): ReadonlySet<Stream> {
   const streams = new Set<Stream>();
   const end = lane.nextOffset > 0 ? lane.next + 1 : lane.next;
   for (let index = 0; index < end; index++) {
     const segment = lane.segments[index];
     const isPartOf = index === lane.next;
-    if (segment === undefined || segment.last <= segment.stream.answered) continue;
-    if (isPartOf && segment.key.first + lane.nextOffset - 1 <= segment.stream.answered) continue;
+    if (segment === undefined) continue;
+    const last = isPartOf ? segment.key.first + lane.nextOffset - 1 : segment.last;
+    if (last <= doneUpTo(state, segment.stream)) continue;
     streams.add(segment.stream);
   }
   return streams;
 }
 
-function rewindForGap(lane: LaneQueue, moment: Moment): void {
-  rewind(lane);
+function rewindForGap(state: OutboxState, lane: LaneQueue, moment: Moment): void {
+  rewind(state, lane);
   lane.rewinds++;
   if (lane.rewinds > FREE_REWINDS) {
     lane.heldUntil = later(moment.now, backoffDelayMs(lane.rewinds - FREE_REWINDS, moment.jitter));

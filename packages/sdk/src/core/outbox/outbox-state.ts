@@ -123,6 +123,11 @@ export interface Draining {
   answers: number;
   /** When the connection last made progress; undefined when nothing is in flight. */
   progressAt: Instant | undefined;
+  /**
+   * Streams that the gateway has settled further than it has told, and how far: these numbers need not go again, and
+   * what became of them is asked for as `acknowledged` rises.
+   */
+  readonly untold: Map<Stream, number>;
 }
 
 interface PushLimits {
@@ -134,9 +139,16 @@ interface PushLimits {
 
 export interface InFlight {
   readonly pushedAt: Instant;
-  readonly runs: readonly { readonly stream: Stream; readonly last: number; readonly attempt: number }[];
+  readonly runs: readonly SentRun[];
   readonly messages: number;
   readonly bytes: number;
+}
+
+export interface SentRun {
+  readonly stream: Stream;
+  readonly last: number;
+  readonly attempt: number;
+  readonly acknowledged: number;
 }
 
 interface SettlingState {

@@ -187,6 +187,7 @@ function welcomed(
     inFlightBytes: 0,
     inFlightMessages: 0,
     progressAt: undefined,
+    untold: new Map(),
   };
   state.settling.session = event.session;
   state.settling.generation = event.generation;
@@ -349,6 +350,7 @@ function pushWhatFits(
   const { draining } = state;
   if (draining === undefined) return undefined;
   for (;;) {
+    if (draining.inFlight.length >= LIMITS.windowFrames) return undefined;
     const { push, blockedOn } = buildPush(state, draining, moment);
     if (push === undefined) return blockedOn;
     take(draining, push.inFlight, moment);

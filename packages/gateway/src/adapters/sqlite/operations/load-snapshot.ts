@@ -40,7 +40,7 @@ export function prepareLoadSnapshot(
     for (const epoch of scope.epochs ?? []) setIfFound(epochs, epoch, loadEpoch(epoch));
     const streams = new Map<string, StreamRow>();
     for (const { key, since } of scope.streams ?? [])
-      setIfFound(streams, streamKeyText(key), loadStream(key, since));
+      setIfFound(streams, streamKeyText(key), loadStream(key, since, scope.fatesMax));
     const rows = new Map<string, QueueRow>();
     for (const queue of scope.queues ?? []) setIfFound(rows, queue, queues.find(queue)?.row);
     const sends = new Map<MessageId, SendRow>();
@@ -102,7 +102,7 @@ function prepareLoadEpoch(
 function prepareLoadStream(
   database: Database.Database,
   symbols: Symbols,
-): (key: StreamKey, since: number) => StreamRow | undefined {
+): (key: StreamKey, since: number, fatesMax?: number) => StreamRow | undefined {
   const select = database.prepare<[number, number, number], { accepted: number; accepted_id: Uint8Array }>(
     'SELECT accepted, accepted_id FROM streams WHERE epoch = ? AND queue = ? AND priority = ?',
   );
@@ -110,10 +110,10 @@ function prepareLoadStream(
   const hasFates = database.prepare<[number, number, number, number]>(
     `SELECT 1 FROM fates WHERE ${ABOVE} LIMIT 1`,
   );
-  const selectFates = database.prepare<[number, number, number, number], FateColumns>(
-    `SELECT number, kind, id, code FROM fates WHERE ${ABOVE} ORDER BY number`,
+  const selectFates = database.prepare<[number, number, number, number, number], FateColumns>(
+    `SELECT number, kind, id, code FROM fates WHERE ${ABOVE} ORDER BY number LIMIT ?`,
   );
-  return (key, since) => {
+  return (key, since, fatesMax = Number.MAX_SAFE_INTEGER - 1) => {
     const epoch = symbols.find('epoch', key.epoch);
     const queue = symbols.find('queue', key.queue);
     if (epoch === undefined || queue === undefined) return undefined;
@@ -121,12 +121,14 @@ function prepareLoadStream(
     if (row === undefined) return undefined;
     // Nearly always there are none, and asking for rows costs ten times as much as asking for one.
     const isThere = hasFates.get(epoch, queue, key.priority, since) !== undefined;
-    const fates = isThere ? selectFates.all(epoch, queue, key.priority, since) : [];
+    const found = isThere ? selectFates.all(epoch, queue, key.priority, since, fatesMax + 1) : [];
+    const fates = found.slice(0, fatesMax);
     return {
       accepted: row.accepted,
       acceptedId: uuidFromBytes(row.accepted_id) as MessageId,
       refusals: fatesOf('refuse', fates),
       skips: fatesOf('skip', fates),
+      ...(found.length > fatesMax ? { hasMoreFates: true } : {}),
     };
   };
 }
