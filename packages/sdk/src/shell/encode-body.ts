@@ -10,8 +10,6 @@ export interface EncodedBody {
 
 /** Deeper than any data, and before the stack ends. */
 const DEPTH_MAX = 1000;
-/** From here on a value is compared with those around it: only a circle gets this deep by accident. */
-const DEPTH_SUSPICIOUS = 50;
 
 /**
  * Gives a body its form.
@@ -66,25 +64,26 @@ function bytesOf(body: Uint8Array | ArrayBuffer): Uint8Array {
 function isPlain(value: unknown, depth: number): boolean {
   if (typeof value === 'string' || typeof value === 'boolean') return true;
   if (typeof value === 'number') return Number.isFinite(value);
-  if (typeof value !== 'object') return false;
-  if (value === null) return true;
-  if (depth >= DEPTH_SUSPICIOUS) return isPlainDeep(value, depth);
-  return areMembersPlain(value, depth);
+  return typeof value === 'object' && (value === null || areMembersPlain(value, depth));
 }
 
 function areMembersPlain(value: object, depth: number): boolean {
+  if (depth >= DEPTH_MAX) return false;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) if (!isPlain(value[index], depth + 1)) return false;
     return true;
   }
-  const replaced = replacementOf(value);
-  if (replaced !== undefined) return replaced.value !== value && isPlain(replaced.value, depth + 1);
+  if ('toJSON' in value) {
+    const replaced = replacementOf(value);
+    if (replaced !== undefined) return replaced.value !== value && isPlain(replaced.value, depth + 1);
+  }
   if (!isRecord(value)) return !isLossy(value) && areAllPlain(Object.values(value), depth);
   // Not Object.values(): a list for each object of each body of a burst adds up.
   for (const key in value) {
     const member = value[key];
-    // JSON leaves a property out that is undefined; so does everybody who reads it.
-    if (member !== undefined && !isPlain(member, depth + 1)) return false;
+    // Most are texts. JSON leaves a property out that is undefined; so does everybody who reads it.
+    if (typeof member === 'string' || member === undefined) continue;
+    if (!isPlain(member, depth + 1)) return false;
   }
   return true;
 }
@@ -96,10 +95,6 @@ function areAllPlain(members: readonly unknown[], depth: number): boolean {
 /** An object literal: most of all objects in bodies. */
 function isRecord(value: object): value is Readonly<Record<string, unknown>> {
   return Object.getPrototypeOf(value) === Object.prototype;
-}
-
-function isPlainDeep(value: object, depth: number): boolean {
-  return depth < DEPTH_MAX && areMembersPlain(value, depth);
 }
 
 /** What `toJSON` puts in the place of a value, such as a date's ISO text. */

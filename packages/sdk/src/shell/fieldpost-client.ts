@@ -1,4 +1,4 @@
-import type { DeviceId, MessageId, MessageProperties } from '@fieldpost/protocol';
+import type { DeviceId, MessageId, MessageProperties, StreamKey } from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
 import type { Delivery, Sent } from '../api/sent.ts';
@@ -12,9 +12,9 @@ import type { Lane } from '../ports/outbox-store.ts';
 import { Deliveries } from './deliveries.ts';
 import { DeviceRunner, type RunnerPorts } from './device-runner.ts';
 import { encodeBody } from './encode-body.ts';
-import { Mint } from './mint.ts';
+import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
-import { areBytesEqual, conflict, type SavedMessage, Saver } from './saver.ts';
+import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver } from './saver.ts';
 import { checkQueueName, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
@@ -143,10 +143,7 @@ export class FieldpostClient implements Fieldpost {
       properties: packProperties(properties, contentType),
       body: content,
       suppliedId,
-      caller: {
-        saved: (message) => resolve(new SentMessage(message, this.#deliveries, this.outbox)),
-        failed: reject,
-      },
+      caller: new Sender(this.#deliveries, this.outbox, resolve, reject),
     });
   }
 
@@ -218,7 +215,7 @@ export class FieldpostClient implements Fieldpost {
       laneText(found.stream) === laneText(lane) &&
       (found.message === undefined || areBytesEqual(found.message, entryAt(packed, 0)));
     if (!isSame) throw conflict(id);
-    return { id, stream: found.stream, number: found.number, isRepeated: true };
+    return { id, stream: found.stream, number: found.number };
   }
 
   #storageChanged(error: unknown): void {
@@ -253,21 +250,56 @@ export class FieldpostClient implements Fieldpost {
   }
 }
 
-/** Lean: one is made for each message of a burst. */
+/** The caller of a `send`. Lean, as is what he gets: one of each is made for every message of a burst. */
+class Sender implements SaveCaller {
+  readonly #deliveries: Deliveries;
+  readonly #outbox: OutboxView;
+  readonly #resolve: (sent: Sent) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(
+    deliveries: Deliveries,
+    outbox: OutboxView,
+    resolve: (sent: Sent) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#deliveries = deliveries;
+    this.#outbox = outbox;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  saved(id: MintedId | MessageId, stream: StreamKey, number: number, isRepeated: boolean): void {
+    this.#resolve(new SentMessage({ id, stream, number, isRepeated }, this.#deliveries, this.#outbox));
+  }
+
+  failed(error: unknown): void {
+    this.#reject(error);
+  }
+}
+
+interface SavedBefore {
+  readonly id: MintedId | MessageId;
+  readonly stream: StreamKey;
+  readonly number: number;
+  readonly isRepeated: boolean;
+}
+
 class SentMessage implements Sent {
-  readonly #saved: SavedMessage;
+  readonly #saved: SavedBefore;
   readonly #deliveries: Deliveries;
   readonly #outbox: OutboxView;
   #delivered: Promise<Delivery> | undefined;
 
-  constructor(saved: SavedMessage, deliveries: Deliveries, outbox: OutboxView) {
+  constructor(saved: SavedBefore, deliveries: Deliveries, outbox: OutboxView) {
     this.#saved = saved;
     this.#deliveries = deliveries;
     this.#outbox = outbox;
   }
 
   get id(): MessageId {
-    return this.#saved.id;
+    const { id } = this.#saved;
+    return typeof id === 'string' ? id : id.text;
   }
 
   get queue(): string {
@@ -290,7 +322,7 @@ class SentMessage implements Sent {
   /** A message of an earlier start may have been settled before anybody here listened. */
   async #askStore(): Promise<Delivery> {
     try {
-      const message = await this.#outbox.get(this.#saved.id);
+      const message = await this.#outbox.get(this.id);
       if (message !== undefined) return await message.delivered;
     } catch {
       // The store will speak when the stream is settled.

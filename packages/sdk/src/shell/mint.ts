@@ -2,8 +2,33 @@ import { type EpochId, hexFromBytes, type MessageId, uuidFromBytes } from '@fiel
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 
-const POOL_BYTES = 2560;
-const RANDOM_BYTES = 10;
+const ID_BYTES = 16;
+const POOL_BYTES = 256 * ID_BYTES;
+/** 2^32 milliseconds: what the lower four bytes of a UUIDv7's time count up to. */
+const LOW_MS = 0x1_0000_0000;
+
+/** A message's id as bytes. Its text is made when somebody asks: for most messages of a burst nobody ever does. */
+export class MintedId {
+  readonly #pool: Uint8Array;
+  readonly #at: number;
+
+  constructor(pool: Uint8Array, at: number) {
+    this.#pool = pool;
+    this.#at = at;
+  }
+
+  get text(): MessageId {
+    return uuidFromBytes(this.#pool.subarray(this.#at, this.#at + ID_BYTES)) as MessageId;
+  }
+
+  /** Writes the 16 bytes. */
+  copyTo(target: Uint8Array, at: number): void {
+    const pool = this.#pool;
+    const from = this.#at;
+    // Not `set()`: it needs a view of the pool, which costs more than sixteen bytes.
+    for (let index = 0; index < ID_BYTES; index++) target[at + index] = pool[from + index] ?? 0;
+  }
+}
 
 /** Makes ids. Random bytes are drawn many at a time: a call for each message would cost more than the message. */
 export class Mint {
@@ -17,34 +42,48 @@ export class Mint {
     this.#entropy = entropy;
   }
 
-  /** A new UUIDv7 (RFC 9562 §5.7), written into `target`, which must hold 16 bytes. */
-  messageId(target: Uint8Array): MessageId {
-    if (this.#used + RANDOM_BYTES > this.#pool.length) {
-      this.#pool = this.#entropy.bytes(POOL_BYTES);
-      this.#used = 0;
-    }
-    let unixMs = Math.max(0, Math.floor(this.#clock.wallMs()));
-    for (let index = 5; index >= 0; index--) {
-      target[index] = unixMs % 256;
-      unixMs = Math.floor(unixMs / 256);
-    }
-    for (let index = 0; index < RANDOM_BYTES; index++)
-      target[6 + index] = this.#pool[this.#used + index] ?? 0;
-    this.#used += RANDOM_BYTES;
-    target[6] = 0x70 | ((target[6] ?? 0) & 0x0f);
-    target[8] = 0x80 | ((target[8] ?? 0) & 0x3f);
-    return uuidFromBytes(target) as MessageId;
+  /** A new UUIDv7 (RFC 9562 §5.7). */
+  messageId(): MintedId {
+    const at = this.#draw();
+    const pool = this.#pool;
+    const unixMs = Math.max(0, Math.floor(this.#clock.wallMs()));
+    const high = Math.floor(unixMs / LOW_MS);
+    const low = unixMs % LOW_MS;
+    pool[at] = high >>> 8;
+    pool[at + 1] = high;
+    pool[at + 2] = low >>> 24;
+    pool[at + 3] = low >>> 16;
+    pool[at + 4] = low >>> 8;
+    pool[at + 5] = low;
+    this.#markVersion(at, 0x70);
+    return new MintedId(pool, at);
   }
 
   epoch(): EpochId {
-    return hexFromBytes(this.#entropy.bytes(16)) as EpochId;
+    return hexFromBytes(this.#entropy.bytes(ID_BYTES)) as EpochId;
   }
 
   /** A UUIDv4, for devices, holders and writes. */
   uuid(): string {
-    const bytes = this.#entropy.bytes(16);
-    bytes[6] = 0x40 | ((bytes[6] ?? 0) & 0x0f);
-    bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-    return uuidFromBytes(bytes);
+    const at = this.#draw();
+    this.#markVersion(at, 0x40);
+    return uuidFromBytes(this.#pool.subarray(at, at + ID_BYTES));
+  }
+
+  /** Where in the pool the next 16 random bytes are. Nobody else gets them, so an id may stay there. */
+  #draw(): number {
+    if (this.#used === this.#pool.length) {
+      this.#pool = this.#entropy.bytes(POOL_BYTES);
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += ID_BYTES;
+    return at;
+  }
+
+  #markVersion(at: number, version: number): void {
+    const pool = this.#pool;
+    pool[at + 6] = version | ((pool[at + 6] ?? 0) & 0x0f);
+    pool[at + 8] = 0x80 | ((pool[at + 8] ?? 0) & 0x3f);
   }
 }

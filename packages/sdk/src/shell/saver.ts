@@ -4,8 +4,8 @@ import { laneText } from '../core/lane.ts';
 import { type Draft, planSave } from '../core/save/plan-save.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Lane, OutboxStore, SavedSegments, SegmentKey } from '../ports/outbox-store.ts';
-import { MessagePacker } from './message-packer.ts';
-import type { Mint } from './mint.ts';
+import { type IdToPack, MessagePacker } from './message-packer.ts';
+import type { Mint, MintedId } from './mint.ts';
 
 /** One save holds at most so much: a transaction that grows without end would keep every other one waiting. */
 const BATCH_BYTES = 4 * 1024 * 1024;
@@ -17,8 +17,6 @@ export interface SavedMessage {
   readonly id: MessageId;
   readonly stream: StreamKey;
   readonly number: number;
-  /** The supplied id was known: this is the message that was saved before. */
-  readonly isRepeated: boolean;
 }
 
 export interface MessageToSave {
@@ -30,8 +28,12 @@ export interface MessageToSave {
 }
 
 /** Who hears, once, of what became of a save. Callbacks, because a promise for each step of each message adds up. */
-interface SaveCaller {
-  saved(message: SavedMessage): void;
+export interface SaveCaller {
+  /**
+   * The message is on disk. The id of one that was minted is bytes until somebody reads it. `isRepeated`: a supplied id
+   * was known, and this is the message that was saved before.
+   */
+  saved(id: MintedId | MessageId, stream: StreamKey, number: number, isRepeated: boolean): void;
   failed(error: unknown): void;
 }
 
@@ -124,7 +126,7 @@ export class Saver {
       }
     } catch (error) {
       this.#listener.storageChanged(error);
-      for (const member of members) for (const { caller } of member.waiters) caller.failed(error);
+      for (const member of members) for (const caller of member.callers) caller.failed(error);
     }
   }
 
@@ -171,48 +173,49 @@ export class Saver {
       keys,
       members.map(({ draft }) => draft.messages),
     );
-    for (const [index, { waiters, draft }] of members.entries()) {
+    for (const [index, { callers, ids, draft, suppliedId }] of members.entries()) {
       const key = keys[index];
       if (key === undefined)
         throw new FieldpostError('storage-failed', 'the store named fewer segments than were saved');
-      for (const [offset, { id, caller }] of waiters.entries()) {
-        caller.saved({
-          id,
-          stream: key.stream,
-          number: key.first + Math.min(offset, draft.count - 1),
-          isRepeated: offset >= draft.count,
-        });
+      for (let offset = 0; offset < callers.length; offset++) {
+        const id = suppliedId ?? ids[offset];
+        if (id === undefined) continue;
+        const number = key.first + Math.min(offset, draft.count - 1);
+        callers[offset]?.saved(id, key.stream, number, offset >= draft.count);
       }
     }
   }
 
   async #resolveRepeated(members: readonly Member[], repeated: ReadonlySet<MessageId>): Promise<void> {
-    for (const { suppliedId, draft, waiters } of members) {
+    for (const { suppliedId, draft, callers } of members) {
       if (suppliedId === undefined || !repeated.has(suppliedId)) continue;
       try {
-        const found = await this.#listener.findRepeated(suppliedId, draft.messages, draft.lane);
-        for (const { caller } of waiters) caller.saved(found);
+        const { id, stream, number } = await this.#listener.findRepeated(
+          suppliedId,
+          draft.messages,
+          draft.lane,
+        );
+        for (const caller of callers) caller.saved(id, stream, number, true);
       } catch (error) {
-        for (const { caller } of waiters) caller.failed(error);
+        for (const caller of callers) caller.failed(error);
       }
     }
   }
 }
 
-interface Waiter {
-  readonly id: MessageId;
-  readonly caller: SaveCaller;
-}
-
+/** Who waits for the messages of a draft, in their order; behind them those who sent the same id once more. */
 interface Member {
   readonly draft: Draft;
   readonly suppliedId: MessageId | undefined;
-  readonly waiters: readonly Waiter[];
+  /** By message. One that was supplied is `suppliedId`. */
+  readonly ids: readonly MintedId[];
+  readonly callers: readonly SaveCaller[];
 }
 
 interface OpenMember {
   readonly packer: MessagePacker;
-  readonly waiters: Waiter[];
+  readonly ids: MintedId[];
+  readonly callers: SaveCaller[];
 }
 
 /** What one save will hold: packed lanes in the order in which they were begun. */
@@ -222,31 +225,35 @@ class Batch {
   readonly #members: OpenMember[] = [];
   readonly #open = new Map<string, OpenMember>();
   readonly #supplied = new Map<MessageId, OpenMember>();
-  readonly #id = new Uint8Array(16);
+  /** The lane of the message before, which is most often that of the next. */
+  #lane: Lane | undefined;
+  #member: OpenMember | undefined;
 
   add(message: MessageToSave, mint: Mint, clock: Clock): void {
     const { lane, suppliedId, caller } = message;
     if (suppliedId !== undefined) return this.#addSupplied(message, suppliedId, clock);
-    const id = mint.messageId(this.#id);
-    const text = laneText(lane);
-    const open = this.#open.get(text);
-    if (open !== undefined && !open.packer.isFull) {
-      this.#pack(open.packer, message);
-      open.waiters.push({ id, caller });
-      return;
+    const id = mint.messageId();
+    let member = lane === this.#lane ? this.#member : this.#open.get(laneText(lane));
+    if (member === undefined || member.packer.isFull) {
+      member = { packer: new MessagePacker(lane, clock.wallMs(), undefined), ids: [], callers: [] };
+      this.#pack(member.packer, id, message);
+      this.#open.set(laneText(lane), member);
+      this.#members.push(member);
+    } else {
+      this.#pack(member.packer, id, message);
     }
-    const packer = new MessagePacker(lane, clock.wallMs(), undefined);
-    this.#pack(packer, message);
-    const opened: OpenMember = { packer, waiters: [{ id, caller }] };
-    this.#open.set(text, opened);
-    this.#members.push(opened);
+    member.ids.push(id);
+    member.callers.push(caller);
+    this.#lane = lane;
+    this.#member = member;
   }
 
   toMembers(): Member[] {
-    return this.#members.map(({ packer, waiters }) => ({
+    return this.#members.map(({ packer, ids, callers }) => ({
       draft: packer.toDraft(),
       suppliedId: packer.suppliedId,
-      waiters,
+      ids,
+      callers,
     }));
   }
 
@@ -254,24 +261,24 @@ class Batch {
   #addSupplied(message: MessageToSave, id: MessageId, clock: Clock): void {
     const { lane, caller } = message;
     const packer = new MessagePacker(lane, clock.wallMs(), id);
-    this.#id.set(bytesFromUuid(id));
-    this.#pack(packer, message);
+    this.#pack(packer, { copyTo: (target, at) => target.set(bytesFromUuid(id), at) }, message);
     const known = this.#supplied.get(id);
     if (known !== undefined) {
       if (!isSame(known.packer, packer)) throw conflict(id);
-      known.waiters.push({ id, caller });
+      known.callers.push(caller);
       return;
     }
-    const opened: OpenMember = { packer, waiters: [{ id, caller }] };
-    this.#members.push(opened);
-    this.#supplied.set(id, opened);
+    const member: OpenMember = { packer, ids: [], callers: [caller] };
+    this.#members.push(member);
+    this.#supplied.set(id, member);
     // What follows in this lane comes behind it.
     this.#open.delete(laneText(lane));
+    this.#lane = undefined;
   }
 
-  #pack(packer: MessagePacker, { properties, body }: MessageToSave): void {
+  #pack(packer: MessagePacker, id: IdToPack, { properties, body }: MessageToSave): void {
     const before = packer.length;
-    packer.add({ id: this.#id, properties, body });
+    packer.add(id, properties, body);
     this.bytes += packer.length - before;
   }
 }
