@@ -6,7 +6,7 @@ import { browserOptions } from './test/support/browsers/browser-options.ts';
 const source = '@fieldpost/source';
 
 // Files of these kinds need more than a plain Node process, so each has its own project.
-const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos,browser}/**', '**/{node_modules,dist}/**'];
+const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos,browser,simulation}/**', '**/{node_modules,dist}/**'];
 
 export default defineConfig({
   resolve: { conditions: [source, ...defaultClientConditions] },
@@ -31,6 +31,10 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'simulation', include: ['test/simulation/**/*.test.ts'], fileParallelism: false },
+      },
+      {
+        extends: true,
         test: { name: 'wire', include: ['test/wire/**/*.test.ts'] },
       },
       {
@@ -43,6 +47,8 @@ export default defineConfig({
           name: 'chaos',
           include: ['test/chaos/**/*.test.ts'],
           fileParallelism: false,
+          // Most of a cycle is waiting for processes to start: a few of them share the cores well.
+          maxConcurrency: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

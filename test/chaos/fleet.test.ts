@@ -1,21 +1,20 @@
 import { createRng } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
-import { recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
 import { FLEET_FAULTS, type FleetFaultName } from './fleet/fleet-faults.ts';
 import { Fleet } from './fleet/fleet.ts';
 
 // The real gateway process, the real SDK and the real consumer library, under load, with one kind of fault again and again.
 // Each cycle: load, the fault at an instant of chance, the fault is off, everything drains, everything is compared.
 //
-//   FLEET_CYCLES=200 FLEET_SEED=… vitest run --project chaos test/chaos/fleet.test.ts -t gateway-kill
+//   FLEET_CYCLES=200 CHAOS_SEED=… vitest run --project chaos test/chaos/fleet.test.ts -t gateway-kill
 
 const CYCLES = Number(process.env['FLEET_CYCLES'] ?? 2);
-const SEED = process.env['FLEET_SEED'] ?? '1';
 const FAULTS = Object.keys(FLEET_FAULTS) as FleetFaultName[];
 
 describe.concurrent('a fleet under load', { timeout: 120_000 + CYCLES * 60_000 }, () => {
   test.each(FAULTS)(`${CYCLES} times %s: all arrives once, in order, unchanged`, async (fault) => {
-    const seed = `${fault}/${SEED}`;
+    const seed = `${fault}/${CHAOS_SEED}`;
     const from = performance.now();
     let cycles = 0;
     let fired = 0;

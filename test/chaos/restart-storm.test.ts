@@ -1,6 +1,7 @@
 import { connect, type Fieldpost, type Sent } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { afterEach, expect, test } from 'vitest';
+import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
 import { until } from '../support/until.ts';
@@ -24,6 +25,7 @@ test(
   `${DEVICES} devices deliver everything once after their gateway was killed and came back`,
   { timeout: 120_000 },
   async () => {
+    const from = performance.now();
     gateway = await startGatewayProcess();
     const { url } = gateway;
     const token = await gateway.token();
@@ -45,6 +47,15 @@ test(
     await allDelivered([...offline, ...last]);
 
     const queue = new QueueAtGateway({ name: 'orders', url: () => url, token });
+    recordCycles({
+      fault: 'storm',
+      cycles: 1,
+      fired: 1,
+      failures: (await queue.counts()).ready === 3 * DEVICES ? 0 : 1,
+      seed: CHAOS_SEED,
+      seconds: Math.round((performance.now() - from) / 1000),
+      detail: `${3 * DEVICES} messages of ${DEVICES} devices compared`,
+    });
     expect(await queue.counts()).toEqual({ ready: 3 * DEVICES, leased: 0, delayed: 0 });
   },
 );

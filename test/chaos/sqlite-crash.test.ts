@@ -2,8 +2,9 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRng } from '@fieldpost/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
 import { PowerLossDisk } from '../support/power-loss/power-loss-disk.ts';
-import { runCrashCycles, startWriter, type Writer } from './crash-cycles.ts';
+import { type CycleResult, runCrashCycles, startWriter, type Writer } from './crash-cycles.ts';
 import type { WriterOrder, WriterReport } from './sqlite-writer/writer-messages.ts';
 import { StoreLedger } from './store-ledger.ts';
 
@@ -16,11 +17,10 @@ describe('the SQLite store, killed at any moment', { timeout: 120_000 + CYCLES *
   test(`${CYCLES} times kill -9: nothing acknowledged is lost, nothing is there twice`, async ({
     annotate,
   }) => {
-    const { ledger, cycles, cyclesPerMinute } = await runCrashCycles({
-      cycles: CYCLES,
-      seed: 'kill',
-      ends: ['kill'],
-    });
+    const seed = `kill/${CHAOS_SEED}`;
+    const result = await runCrashCycles({ cycles: CYCLES, seed, ends: ['kill'] });
+    const { ledger, cycles, cyclesPerMinute } = result;
+    record('store-kill', seed, result);
     expect(ledger.problems).toEqual([]);
     expect(cycles).toBe(CYCLES);
     expect(ledger.acknowledged).toBeGreaterThan(CYCLES * 10);
@@ -33,7 +33,9 @@ describe('the SQLite store, killed at any moment', { timeout: 120_000 + CYCLES *
     annotate,
   }) => {
     const ends = ['drop', 'torn', 'drop', 'torn', 'kill'] as const;
-    const result = await runCrashCycles({ cycles: CYCLES, seed: 'power loss', ends });
+    const seed = `power loss/${CHAOS_SEED}`;
+    const result = await runCrashCycles({ cycles: CYCLES, seed, ends });
+    record('store-power', seed, result);
     const { ledger, cycles, cyclesPerMinute } = result;
     expect(ledger.problems).toEqual([]);
     expect(cycles).toBe(CYCLES);
@@ -166,6 +168,19 @@ describe('the SQLite store on a disk that fails', { timeout: 60_000 }, () => {
     expect(existsSync(file)).toBe(true);
   });
 });
+
+function record(fault: 'store-kill' | 'store-power', seed: string, result: CycleResult): void {
+  const { ledger, cycles, cyclesPerMinute, ends } = result;
+  recordCycles({
+    fault,
+    cycles,
+    fired: ends.kill + ends.drop + ends.torn,
+    failures: ledger.problems.length > 0 ? 1 : 0,
+    seed,
+    seconds: Math.round((cycles * 60) / cyclesPerMinute),
+    detail: `${ledger.acknowledged} messages acknowledged; ${ends.drop} dropped, ${ends.torn} torn`,
+  });
+}
 
 /** Reads and notes until `isEnough`; fails when the writer ends before. */
 async function readUntil(

@@ -2,6 +2,7 @@ import { LIMITS } from '@fieldpost/protocol';
 import { connect } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
 import { type ProxyMode, startTcpProxy } from '../support/tcp-proxy.ts';
@@ -31,11 +32,13 @@ afterAll(async () => gateway.dispose());
 describe.each<Way>(['socket', 'http'])('over %s', (way) => {
   test.each<Direction>(['up', 'down'])(
     'a line cut at any place %s loses and doubles nothing',
+    { timeout: 90_000 + PLACES * 1000 },
     async (direction) => {
       const whole = await deliver(way, `whole-${way}-${direction}`, { kind: 'pass' });
       const bytes = direction === 'up' ? whole.bytesUp : whole.bytesDown;
       const places = Array.from({ length: PLACES }, (_, place) => Math.floor((bytes * place) / PLACES) + 1);
       const unlike: unknown[] = [];
+      const from = performance.now();
       await eachOf(places, async (place) => {
         const queue = `cut-${way}-${direction}-${place}`;
         const run = await deliver(way, queue, { kind: 'cut-after', direction, bytes: place });
@@ -44,6 +47,15 @@ describe.each<Way>(['socket', 'http'])('over %s', (way) => {
         const isNoticed = run.tookMs < LIMITS.answerTimeoutMs / 2;
         if (cuts !== 1 || !isNoticed || run.outcomes !== 'delivered' || run.arrived !== run.sent)
           unlike.push({ place, ...run, cuts });
+      });
+      recordCycles({
+        fault: 'line-cut',
+        cycles: places.length,
+        fired: places.length,
+        failures: unlike.length,
+        seed: `${way} ${direction}/${CHAOS_SEED}`,
+        seconds: Math.round((performance.now() - from) / 1000),
+        detail: `${places.length * MESSAGES} messages compared`,
       });
       expect(unlike).toEqual([]);
     },

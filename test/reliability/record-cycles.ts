@@ -22,6 +22,9 @@ export interface CycleRecord {
 export const RESULTS_VARIABLE = 'FIELDPOST_RESULTS';
 export const RECORDS_FILE = 'cycles.jsonl';
 
+/** Varies the runs: the same seed draws the same faults. */
+export const CHAOS_SEED = process.env['CHAOS_SEED'] ?? '1';
+
 /** Notes the record for the published table, when this run is one that is published. */
 export function recordCycles(record: CycleRecord): void {
   const folder = process.env[RESULTS_VARIABLE];

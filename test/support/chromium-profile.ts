@@ -17,6 +17,8 @@ const CLOSES_WITHIN_MS = 15_000;
 export class ChromiumProfile {
   /** Chromium's user data. */
   readonly folder: string;
+  /** Of its processes, from the next start on. */
+  environment: NodeJS.ProcessEnv = process.env;
   #process: ChildProcess | undefined;
   #browser: Browser | undefined;
 
@@ -25,7 +27,7 @@ export class ChromiumProfile {
   }
 
   async start(): Promise<this> {
-    const browser = spawnChromium(this.folder, 'about:blank');
+    const browser = spawnChromium(this.folder, 'about:blank', this.environment);
     this.#process = browser;
     const lines = createInterface({ input: browser.stderr });
     const listening = new Promise<string>((resolve, reject) => {

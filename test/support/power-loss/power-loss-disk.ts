@@ -24,6 +24,8 @@ export interface DiskFaults {
   readonly fullFlag?: string;
   readonly syncFailsAt?: number;
   readonly readOnly?: boolean;
+  /** The sync of a file keeps the names in its folder, too, as on a file system with a journal. */
+  readonly hasJournal?: boolean;
 }
 
 const SOURCE = join(import.meta.dirname, 'power-loss.c');
@@ -60,6 +62,7 @@ export class PowerLossDisk {
       UV_USE_IO_URING: '0',
       ...(faults.fullFlag === undefined ? {} : { POWER_LOSS_FULL: faults.fullFlag }),
       ...(faults.syncFailsAt === undefined ? {} : { POWER_LOSS_SYNC_FAILS: String(faults.syncFailsAt) }),
+      ...(faults.hasJournal === true ? { POWER_LOSS_JOURNAL: 'yes' } : {}),
       ...(faults.readOnly === true ? { POWER_LOSS_READ_ONLY: 'yes' } : {}),
     };
   }

@@ -8,13 +8,15 @@
  * may hold unsynced writes of a process before this one: its first sync takes all of it over.
  *
  * Not watched, because the programs under test do not use them: memory-mapped files, O_SYNC, sync_file_range, folders
- * within the folder, syncing through a descriptor that cannot read.
+ * within the folder.
  *
  * POWER_LOSS_FOLDER    the watched folder, as its real path
  * POWER_LOSS_SHADOW    where the synced state is kept
  * POWER_LOSS_FULL      while a file of this name exists, the disk is full: writes fail with ENOSPC
  * POWER_LOSS_SYNC_FAILS the number of the sync that fails with EIO. Its writes are lost although the kernel still
  *                      shows them, and later syncs succeed: what Linux does with pages it could not write back
+ * POWER_LOSS_JOURNAL   any text: the sync of a file keeps the folder's names, too, as file systems with a journal do (ext4:
+ *                      the sync commits what was done to names before). LevelDB counts on that
  * POWER_LOSS_READ_ONLY any text: files of the folder cannot be opened for writing
  */
 #define _GNU_SOURCE
@@ -51,7 +53,7 @@ struct file {
 };
 
 static const char *folder, *shadow, *full_flag;
-static bool is_read_only;
+static bool is_read_only, has_journal;
 static long sync_fails_at, sync_count;
 static struct file files[FILES_MAX];
 static int file_count;
@@ -73,6 +75,12 @@ static void fail(const char *what) {
   _exit(97);
 }
 
+/* A copy: Chromium writes its processes' titles over their environments. */
+static const char *variable(const char *name) {
+  const char *value = getenv(name);
+  return value == NULL ? NULL : strdup(value);
+}
+
 __attribute__((constructor)) static void start(void) {
   real_open = dlsym(RTLD_NEXT, "open");
   real_openat = dlsym(RTLD_NEXT, "openat");
@@ -84,9 +92,10 @@ __attribute__((constructor)) static void start(void) {
   real_fallocate = dlsym(RTLD_NEXT, "fallocate64");
   real_fsync = dlsym(RTLD_NEXT, "fsync");
   real_fdatasync = dlsym(RTLD_NEXT, "fdatasync");
-  folder = getenv("POWER_LOSS_FOLDER");
-  shadow = getenv("POWER_LOSS_SHADOW");
-  full_flag = getenv("POWER_LOSS_FULL");
+  folder = variable("POWER_LOSS_FOLDER");
+  shadow = variable("POWER_LOSS_SHADOW");
+  full_flag = variable("POWER_LOSS_FULL");
+  has_journal = getenv("POWER_LOSS_JOURNAL") != NULL;
   is_read_only = getenv("POWER_LOSS_READ_ONLY") != NULL;
   const char *at = getenv("POWER_LOSS_SYNC_FAILS");
   sync_fails_at = at == NULL ? 0 : atol(at);
@@ -188,18 +197,26 @@ static void copy_range(int from, int to, struct range range) {
 
 /*
  * Takes over into the shadow what the file has changed since its last sync. Reads through the descriptor itself: opening
- * and closing another one would end the locks that the process has on the file.
+ * and closing another one would end the locks that the process has on the file. LevelDB opens its files for writing
+ * only, and has locks on none of them but its file LOCK, which it never syncs: there another descriptor has to do.
  */
 static void keep_file(int fd, struct file *file, off_t size) {
-  char key[KEY_CHARACTERS], path[PATH_MAX];
+  char key[KEY_CHARACTERS], path[PATH_MAX], self[64];
+  int from = fd;
+  if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) {
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    from = real_open(self, O_RDONLY | O_CLOEXEC);
+    if (from < 0) fail("open of a watched file for reading");
+  }
   key_of(file, key);
   snprintf(path, sizeof path, "%s/%s", shadow, key);
   int to = real_open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (to < 0) fail("open for the shadow");
   if (real_ftruncate(to, size) != 0) fail("size of the shadow");
-  for (int index = 0; index < file->range_count; index++) copy_range(fd, to, file->ranges[index]);
+  for (int index = 0; index < file->range_count; index++) copy_range(from, to, file->ranges[index]);
   file->range_count = 0;
   close(to);
+  if (from != fd) close(from);
 }
 
 /* Takes over the folder's list of names. */
@@ -243,6 +260,7 @@ static int synced(int fd, int (*real)(int)) {
     result = -1;
   } else if (file != NULL) {
     keep_file(fd, file, size);
+    if (has_journal) keep_names(fd);
   } else if (is_directory(fd)) {
     keep_names(fd);
   }
