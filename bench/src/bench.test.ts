@@ -7,6 +7,9 @@ import { barePath } from './contestants/bare-path/contestant.ts';
 import { fieldpost, gatewayIntake } from './contestants/fieldpost/contestant.ts';
 import { barePut, careful } from './contestants/peers.ts';
 import { RowBook } from './measure/row-book.ts';
+import { byDepth, consuming, enqueueing, runQueues, wholeJob } from './queues/run-queues.ts';
+import { gatewayQueue } from './queues/servers/gateway.ts';
+import { bullmq } from './queues/servers/redis.ts';
 import { asText, tablesOf } from './report/table.ts';
 import { judge } from './report/targets.ts';
 import { runDrain } from './scenarios/drain.ts';
@@ -64,6 +67,20 @@ test('a drain over a slow link takes at least as long as its bytes', async () =>
   expect(row?.values[0]).toBeGreaterThan((250 * tinySizes.slowLink) / 125_000);
 });
 
+test('the queues do the whole job, and whoever is not installed is named and costs nobody the run', async () => {
+  const absent = bullmq('always');
+  const nowhere = { debianPackage: 'redis-server', paths: ['/nowhere/redis-server'] };
+  const facts = await runQueues(context, [gatewayQueue, { ...absent, packages: [], needs: nowhere }]);
+  for (const scenario of [wholeJob, enqueueing, consuming, byDepth])
+    expect(contestantsOf(scenario)).toEqual(['Fieldpost']);
+  expect(facts.contestants.map(({ name }) => name)).toEqual(['Fieldpost']);
+  expect(facts.absent).toEqual([
+    { name: absent.name, why: expect.stringContaining('redis-server is not installed') },
+  ]);
+  const text = tablesOf({ rows: [], targets: [], queues: facts }).map(asText).join('\n');
+  expect(text).toContain(`${absent.name}  NOT MEASURED`);
+});
+
 test('the report judges what was measured and shows each row', () => {
   const rows = book.rows();
   const targets = judge({ rows, slowLinkMostSeconds: 100 });
@@ -72,6 +89,7 @@ test('the report judges what was measured and shows each row', () => {
     'drain: at least 5 × careful hand-written',
     'save, all at once, 100 orders: at most 100 ms',
     'drain over a slow link, 20 orders: at most 100.00 s',
+    'enqueue, lease and acknowledge, behind 300 others: at most 1.5 × the cost of an empty queue',
   ]);
   const text = tablesOf({ rows, targets }).map(asText).join('\n');
   for (const { contestant } of rows) expect(text).toContain(contestant);

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { RowBook } from './measure/row-book.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { installPeers } from './prepare/install-peers.ts';
-import { describeSurroundings } from './prepare/surroundings.ts';
+import { installServers } from './prepare/install-servers.ts';
+import { describeSurroundings, queueVersions, scenarioVersions } from './prepare/surroundings.ts';
 import { runProfile } from './profile/run-profile.ts';
+import { queueContestants } from './queues/contestants.ts';
+import { runQueues } from './queues/run-queues.ts';
 import { updateGuide } from './report/guide.ts';
 import { machineLine, reportMarkdown } from './report/markdown.ts';
 import { profileTables } from './report/profile-markdown.ts';
@@ -28,11 +31,15 @@ process.on('SIGINT', () => process.exit(130));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 await (options.profile ? profile(options) : measure(options));
 
-async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void> {
+async function measure({ suite, sizes, only, install, seed, json }: BenchOptions): Promise<void> {
   installPeers(say);
+  if (install) installServers(queueContestants, say);
   const book = new RowBook();
-  const surroundings = describeSurroundings(folder);
-  await runScenarios({ sizes, seed, book, say, folder }, only);
+  const versions = suite === 'queues' ? queueVersions() : scenarioVersions();
+  const surroundings = describeSurroundings(folder, versions);
+  const context = { sizes, seed, book, say, folder };
+  const queues = suite === 'queues' ? await runQueues(context, queueContestants) : undefined;
+  if (suite === 'scenarios') await runScenarios(context, only);
   const rows = book.rows();
   const report: Report = {
     startedAt: startedAt.toISOString(),
@@ -44,6 +51,7 @@ async function measure({ sizes, only, seed, json }: BenchOptions): Promise<void>
     surroundings,
     rows,
     targets: judge({ rows, slowLinkMostSeconds: slowLinkBounds(seed, sizes.slowLink).most }),
+    ...(queues !== undefined && { queues }),
   };
   if (options.save) save(report);
   const text = [machineLine(surroundings), ...tablesOf(report).map(asText)].join('\n\n');
@@ -78,10 +86,11 @@ function saveProfile(tables: readonly Table[]): void {
 
 function save(report: Report): void {
   mkdirSync(results, { recursive: true });
-  writeFileSync(join(results, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-  writeFileSync(join(results, 'latest.md'), reportMarkdown(report));
+  const name = report.queues === undefined ? 'latest' : 'queues';
+  writeFileSync(join(results, `${name}.json`), `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(join(results, `${name}.md`), reportMarkdown(report));
   updateGuide(report);
-  say('wrote bench/results/latest.md and latest.json, and the figures in docs/guides/performance.md');
+  say(`wrote bench/results/${name}.md and ${name}.json, and the figures in docs/guides/performance.md`);
 }
 
 function commandLine(argv: readonly string[]): string {

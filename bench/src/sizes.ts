@@ -18,6 +18,23 @@ export interface Sizes {
   readonly receive: number;
   /** Messages that a consumer works on at once. */
   readonly receiveAtOnce: readonly number[];
+  readonly queues: QueueSizes;
+}
+
+/** How much the queues beside other queue servers do. */
+export interface QueueSizes {
+  readonly consumers: readonly number[];
+  /** Messages that a consumer takes at once, of which each contestant's best counts. */
+  readonly atOnce: readonly number[];
+  /** Messages that a producer sends together, of which each contestant's best counts. */
+  readonly batches: readonly number[];
+  /** Messages of one measurement; and of one in which fewer than ten are under way, which wait for the disk one by one. */
+  readonly messages: number;
+  readonly messagesOneByOne: number;
+  /** Messages that wait in the deep queue. */
+  readonly deep: number;
+  /** Whether the others are measured with a deep queue, too. */
+  readonly deepForAll: boolean;
 }
 
 /** The figures that count. */
@@ -39,6 +56,15 @@ export const fullSizes: Sizes = {
   ],
   receive: 20_000,
   receiveAtOnce: [1, 10, 256],
+  queues: {
+    consumers: [1, 8, 32],
+    atOnce: [1, 16, 64, 256],
+    batches: [64, 256, 1000],
+    messages: 10_000,
+    messagesOneByOne: 500,
+    deep: 1_000_000,
+    deepForAll: true,
+  },
 };
 
 /** For a look in between: rates of fewer orders, and the slow contestants sized down most. */
@@ -60,6 +86,15 @@ export const quickSizes: Sizes = {
   ],
   receive: 5000,
   receiveAtOnce: [1, 10, 256],
+  queues: {
+    consumers: [1, 8, 32],
+    atOnce: [64, 256],
+    batches: [256],
+    messages: 3000,
+    messagesOneByOne: 100,
+    deep: 100_000,
+    deepForAll: false,
+  },
 };
 
 /** Only enough to see that the bench itself works. */
@@ -77,4 +112,13 @@ export const tinySizes: Sizes = {
   intake: [{ devices: 2, messages: 200 }],
   receive: 50,
   receiveAtOnce: [10],
+  queues: {
+    consumers: [2],
+    atOnce: [8, 16],
+    batches: [16],
+    messages: 60,
+    messagesOneByOne: 10,
+    deep: 300,
+    deepForAll: false,
+  },
 };

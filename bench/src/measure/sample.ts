@@ -21,18 +21,23 @@ export function spread(values: readonly number[]): Spread {
 
 export type Unit = 'messages/s' | 'ms' | 's' | 'bytes/message';
 
+/** What an answer of a server survives: SQLite's FULL and `flushed` a power cut, the other loses up to a second. */
+export type ServerDurability = 'FULL' | 'flushed' | 'flushed every second';
+
 /** One line of the table: what one contestant did in one scenario. */
 export interface Row {
   readonly scenario: string;
   readonly contestant: string;
   /** What distinguishes rows of one contestant in one scenario, such as the number of devices. */
   readonly variant: string;
+  /** How it was set for this, where it had the choice. */
+  readonly note?: string;
   readonly messages: number;
   readonly unit: Unit;
   /** One for each repetition, in the order of the run. */
   readonly values: readonly number[];
   readonly device: 'strict' | 'relaxed' | '–';
-  readonly server: 'FULL' | '–';
+  readonly server: ServerDurability | '–';
 }
 
 /** Messages per second of a duration. */

@@ -29,7 +29,7 @@ const fileSystems: Readonly<Record<number, string>> = {
 };
 const flushSeconds = 0.5;
 
-export function describeSurroundings(folder: string): Surroundings {
+export function describeSurroundings(folder: string, versions: Surroundings['versions']): Surroundings {
   const processors = cpus();
   const { type } = statfsSync(folder);
   return {
@@ -40,16 +40,35 @@ export function describeSurroundings(folder: string): Surroundings {
     fileSystem: fileSystems[type] ?? `0x${type.toString(16)}`,
     loadBefore: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     flushesPerSecond: Math.round(measureFlushes(folder)),
-    versions: {
-      Fieldpost: versionIn(join(repository, 'packages/sdk')),
-      Node: process.versions.node,
-      Chromium: chromiumVersion(),
-      'better-sqlite3': versionIn(join(repository, 'node_modules/better-sqlite3')),
-      'socket.io': versionIn(join(repository, 'node_modules/socket.io')),
-      rxdb: versionIn(join(benchFolder, 'node_modules/rxdb')),
-      'workbox-background-sync': versionIn(join(benchFolder, 'node_modules/workbox-background-sync')),
-    },
+    versions,
   };
+}
+
+/** Of what the scenarios run. */
+export function scenarioVersions(): Surroundings['versions'] {
+  return {
+    ...ownVersions(),
+    Chromium: chromiumVersion(),
+    'socket.io': versionIn(join(repository, 'node_modules/socket.io')),
+    ...peerVersions(['rxdb', 'workbox-background-sync']),
+  };
+}
+
+/** Of what takes part beside other queue servers; these say their own. */
+export function queueVersions(): Surroundings['versions'] {
+  return { ...ownVersions(), ...peerVersions(['bullmq', 'ioredis', 'pg-boss', 'amqplib']) };
+}
+
+function ownVersions(): Surroundings['versions'] {
+  return {
+    Fieldpost: versionIn(join(repository, 'packages/sdk')),
+    Node: process.versions.node,
+    'better-sqlite3': versionIn(join(repository, 'node_modules/better-sqlite3')),
+  };
+}
+
+function peerVersions(names: readonly string[]): Surroundings['versions'] {
+  return Object.fromEntries(names.map((name) => [name, versionIn(join(benchFolder, 'node_modules', name))]));
 }
 
 function measureFlushes(folder: string): number {

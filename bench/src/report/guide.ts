@@ -2,10 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { machineLine } from './markdown.ts';
 import type { Report } from './report.ts';
-import { asMarkdown, headlineTable, targetTable } from './table.ts';
+import { asMarkdown, contestantTable, headlineTable, targetTable } from './table.ts';
 
 const guide = join(import.meta.dirname, '../../../docs/guides/performance.md');
-const begin = '<!-- written by npm run bench -->';
+const beginScenarios = '<!-- written by npm run bench -->';
+const beginQueues = '<!-- written by npm run bench:queues -->';
 const end = '<!-- end -->';
 
 /** Above this, something else ran on the machine. */
@@ -17,6 +18,7 @@ const busyWarning =
 /** Writes the run's figures into the guide, between its two marks, so that the page says what the command found. */
 export function updateGuide(report: Report): void {
   const text = readFileSync(guide, 'utf8');
+  const begin = report.queues === undefined ? beginScenarios : beginQueues;
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);
   if (from < 0 || to < 0) throw new Error(`${guide} has lost the marks ${begin} and ${end}`);
@@ -33,6 +35,7 @@ function figures(report: Report): string {
     '',
     asMarkdown(targetTable(report.targets), '###'),
     '',
+    ...(report.queues === undefined ? [] : [asMarkdown(contestantTable(report.queues), '###'), '']),
     asMarkdown(headlineTable(report.rows), '###'),
   ].join('\n');
 }

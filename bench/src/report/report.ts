@@ -1,5 +1,6 @@
 import type { Row } from '../measure/sample.ts';
 import type { Surroundings } from '../prepare/surroundings.ts';
+import type { QueueFacts } from '../queues/run-queues.ts';
 import type { Target } from './targets.ts';
 
 /** Everything that a run found. */
@@ -13,4 +14,6 @@ export interface Report {
   readonly surroundings: Surroundings;
   readonly rows: readonly Row[];
   readonly targets: readonly Target[];
+  /** Of a run of the queues. */
+  readonly queues?: QueueFacts;
 }

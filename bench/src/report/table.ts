@@ -1,4 +1,5 @@
 import { type Row, spread } from '../measure/sample.ts';
+import { consuming, enqueueing, type QueueFacts, sweepOf } from '../queues/run-queues.ts';
 import type { Report } from './report.ts';
 import type { Target } from './targets.ts';
 
@@ -10,10 +11,11 @@ export interface Table {
 }
 
 /** The report as tables: one for the targets, one for each scenario. */
-export function tablesOf({ rows, targets }: Pick<Report, 'rows' | 'targets'>): Table[] {
+export function tablesOf({ rows, targets, queues }: Pick<Report, 'rows' | 'targets' | 'queues'>): Table[] {
   const scenarios = [...new Set(rows.map((row) => row.scenario))];
   return [
     targetTable(targets),
+    ...(queues === undefined ? [] : [contestantTable(queues)]),
     ...scenarios.map((scenario) => ({
       title: scenario,
       head: ['contestant', '', 'messages', 'median', 'min – max', 'unit', 'runs', 'device', 'server'],
@@ -31,6 +33,18 @@ export function targetTable(targets: readonly Target[]): Table {
   };
 }
 
+/** Who took part, and who could not. */
+export function contestantTable({ contestants, absent }: QueueFacts): Table {
+  return {
+    title: 'Contestants',
+    head: ['contestant', 'server', 'used with'],
+    rows: [
+      ...contestants.map(({ name, description, how }) => [name, description, how]),
+      ...absent.map(({ name, why }) => [name, 'NOT MEASURED', why]),
+    ],
+  };
+}
+
 /** Every row's median, for a page that has no room for more. */
 export function headlineTable(rows: readonly Row[]): Table {
   return {
@@ -38,8 +52,9 @@ export function headlineTable(rows: readonly Row[]): Table {
     head: ['scenario', 'contestant', 'messages', 'median'],
     rows: rows
       .filter(({ scenario, unit }) => scenario !== 'drain' || unit === 'ms')
+      .filter(({ scenario }) => scenario !== sweepOf(enqueueing) && scenario !== sweepOf(consuming))
       .map((row) => [
-        [row.scenario, row.variant].filter((text) => text !== '').join(', '),
+        [row.scenario, variantOf(row)].filter((text) => text !== '').join(', '),
         row.contestant,
         row.messages.toLocaleString('en'),
         `${figure(spread(row.values).median)} ${row.unit}`,
@@ -47,11 +62,15 @@ export function headlineTable(rows: readonly Row[]): Table {
   };
 }
 
+function variantOf({ variant, note }: Row): string {
+  return note === undefined ? variant : `${variant} (${note})`;
+}
+
 function cells(row: Row): string[] {
   const { median, min, max } = spread(row.values);
   return [
     row.contestant,
-    row.variant,
+    variantOf(row),
     row.messages.toLocaleString('en'),
     figure(median),
     row.values.length === 1 ? '' : `${figure(min)} – ${figure(max)}`,

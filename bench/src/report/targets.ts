@@ -1,5 +1,6 @@
 import { careful, handWritten, barePut } from '../contestants/peers.ts';
 import { type Row, spread } from '../measure/sample.ts';
+import { byDepth, deepQueue, emptyQueue, wholeJob } from '../queues/run-queues.ts';
 import { drain, saveAll } from '../scenarios/drain.ts';
 import { intake } from '../scenarios/intake.ts';
 import { sendAwaited } from '../scenarios/send-awaited.ts';
@@ -13,6 +14,7 @@ export interface Target {
   readonly reached: boolean;
 }
 
+const depthCostMost = 1.5;
 export const ours = 'Fieldpost';
 export const bareIntake = 'bare socket.io + SQLite';
 
@@ -39,7 +41,38 @@ export function judge({ rows, slowLinkMostSeconds }: TargetFacts): Target[] {
     ratio(rows, { scenario: drain, unit: 'messages/s' }, best('RxDB'), 8),
     atMost(rows, { scenario: saveAll, unit: 'ms' }, 100),
     atMost(rows, { scenario: slowLink, unit: 's' }, slowLinkMostSeconds),
+    ...judgeQueues(rows),
   ].filter((target) => target !== undefined);
+}
+
+/** Ahead of every queue server whose answers survive as much; and a deep queue that costs little more than an empty one. */
+function judgeQueues(rows: readonly Row[]): (Target | undefined)[] {
+  const variants = new Set(
+    rows.filter(({ scenario }) => scenario === wholeJob).map(({ variant }) => variant),
+  );
+  const peers = new Set(
+    rows
+      .filter((row) => row.scenario === wholeJob && row.server === 'flushed' && row.contestant !== ours)
+      .map(({ contestant }) => contestant),
+  );
+  const mine = rows.filter((row) => row.scenario === byDepth && row.contestant === ours);
+  const [empty, deep] = [emptyQueue, deepQueue].map((depth) => mine.find(({ variant }) => variant === depth));
+  return [
+    ...[...peers].flatMap((peer) =>
+      [...variants].map((variant) =>
+        ratio(rows, { scenario: wholeJob, unit: 'messages/s', variant }, peer, 1),
+      ),
+    ),
+    empty === undefined || deep === undefined ? undefined : depthTarget(median(empty) / median(deep), deep),
+  ];
+}
+
+function depthTarget(cost: number, { note }: Row): Target {
+  return {
+    promise: `${wholeJob}, ${note ?? deepQueue}: at most ${depthCostMost} × the cost of an empty queue`,
+    found: `${cost.toFixed(2)} ×`,
+    reached: cost <= depthCostMost,
+  };
 }
 
 type Which = Pick<Row, 'scenario' | 'unit'> & { readonly variant?: string };
