@@ -91,34 +91,6 @@ function idsAt(name: string): Promise<string[]> {
   return queueAt(name).ids();
 }
 
-test('a token that ends in mid-drain is asked for again, and nothing queued is dropped', async () => {
-  const secret = await startGatewayProcess({ mode: 'secret' });
-  try {
-    const admin = await secret.token();
-    const queue = await new QueueAtGateway({ name: 'orders', url: () => secret.url, token: admin }).create();
-    let asked = 0;
-    const post = await connect({
-      gateway: secret.url,
-      token: async () => (++asked === 1 ? secret.token({ expiresInMs: 1_500 }) : admin),
-      surroundings: { store: createMemoryOutboxStore() },
-    });
-    open.push(post);
-    const orders = post.queue('orders');
-    const sent = [];
-    while (asked < 2) {
-      const message = await orders.send({ n: sent.length });
-      sent.push(message);
-      await message.delivered;
-    }
-    const last = await orders.send({ n: sent.length });
-    expect(await last.delivered).toEqual({ outcome: 'delivered' });
-    expect((await queue.counts()).ready).toBe(sent.length + 1);
-    expect(post.status.get().problems).toEqual([]);
-  } finally {
-    await secret.dispose();
-  }
-}, 20_000);
-
 test('a token that is not taken shows as a problem, and the messages stay', async () => {
   const post = await connect({
     gateway: gateway.url,

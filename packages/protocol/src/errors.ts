@@ -313,6 +313,12 @@ export const CODES = {
     status: 400,
     meaning: 'An argument is out of bounds; the message says which.',
   },
+  'token-unavailable': {
+    about: 'device',
+    retry: 'later',
+    status: 503,
+    meaning: "The app's token() gave no token, such as while its server is not reached; it is asked again.",
+  },
   closed: { about: 'device', retry: 'never', status: 409, meaning: 'The connection object was closed.' },
   'storage-full': {
     about: 'device',

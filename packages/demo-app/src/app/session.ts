@@ -8,8 +8,6 @@ export interface Session {
   readonly rep: Rep;
   readonly post: Fieldpost;
   readonly book: OrderBook;
-  /** Whether a lack of a token means no more than that the app's server is not reached. */
-  isOnlyUnreached(): boolean;
   /** Ends it; what waits stays saved and goes out when this rep signs in again. */
   close(): Promise<void>;
 }
@@ -19,21 +17,13 @@ export const database = new SatchelDatabase();
 /** Opens the rep's outbox and orders. Needs no network, except on the very first start on this device. */
 export async function openSession(rep: Rep): Promise<Session> {
   const gateway = await readGateway();
-  let unreached = false;
-  const token = async (): Promise<string> => {
-    const response = await askForToken(rep);
-    unreached = response === undefined;
-    if (response === undefined) throw new Error('the server that gives tokens is not reached');
-    return readText(response, 'token');
-  };
-  const post = await connect({ gateway: () => gateway, token, subject: rep.id });
+  const post = await connect({ gateway: () => gateway, token: () => askForToken(rep), subject: rep.id });
   const book = new OrderBook(database, post, rep.id);
   const stop = book.resume();
   return {
     rep,
     post,
     book,
-    isOnlyUnreached: () => unreached,
     close: async () => {
       stop();
       await post.close();
@@ -41,18 +31,18 @@ export async function openSession(rep: Rep): Promise<Session> {
   };
 }
 
-/** The app's own server says who the rep is; here it takes the rep's word for it. Undefined when it is not there now. */
-async function askForToken(rep: Rep): Promise<Response | undefined> {
-  try {
-    const response = await fetch('/api/token', {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ rep: rep.id }),
-    });
-    return response.status >= 500 ? undefined : response;
-  } catch {
-    return undefined;
+/** The app's own server says who the rep is; here it takes the rep's word for it. */
+async function askForToken(rep: Rep): Promise<string> {
+  const response = await fetch('/api/token', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ rep: rep.id }),
+  });
+  if (response.status >= 400 && response.status < 500) {
+    // The code tells it apart from a server that is not reached.
+    throw Object.assign(new Error(`the sign-in was answered ${response.status}`), { code: 'unauthorized' });
   }
+  return readText(response, 'token');
 }
 
 /** Asked of the server once, then remembered: a later start may be offline. */

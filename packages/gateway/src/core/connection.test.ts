@@ -167,6 +167,38 @@ describe('pushes', () => {
 });
 
 describe('tokens', () => {
+  test('what comes behind a newer token waits until that is checked, and is taken under it', () => {
+    const machine = Driver.live();
+    machine.wait(3_600_000);
+    machine.clear();
+    machine.receive({ type: 'token', token: 'newer' }, 0);
+    machine.receive(push([runOf(1, 1)]), 10);
+    machine.receive(push([runOf(2, 2)]), 10);
+    expect(machine.effects.map(({ type }) => type)).toEqual(['check-token']);
+    const newer = principal({ expiresAt: 9_000_000 });
+    machine.feed({ type: 'token-checked', principal: newer });
+    expect(machine.effects).toMatchObject([
+      { type: 'check-token' },
+      { type: 'decide-push', principal: newer },
+      { type: 'decide-push', principal: newer },
+    ]);
+  });
+
+  test('what comes behind a bad one is not taken, and no more of it waits than is allowed', () => {
+    const machine = Driver.live();
+    machine.now = 3_600_000;
+    machine.receive({ type: 'token', token: 'bad' }, 0);
+    machine.receive(push([runOf(1, 1)]), 10);
+    machine.feed({ type: 'token-checked', principal: undefined });
+    expect(machine.sent()).toMatchObject([
+      { type: 'error', code: 'unauthorized' },
+      { type: 'error', code: 'unauthorized' },
+    ]);
+    machine.receive({ type: 'token', token: 'bad' }, 0);
+    for (let index = 0; index <= 2 * LIMITS.windowFrames; index++) machine.receive(push([runOf(1, 1)]), 1);
+    expect(machine.state.phase).toBe('closed');
+  });
+
   test('at its end the device hears it, and has a while to send a newer one', () => {
     const machine = Driver.live();
     expect(machine.deadline()).toEqual({ at: 3_600_000, reason: 'token-expired' });

@@ -38,6 +38,8 @@ export interface ConnectionState {
   /** The highest attempt of each stream in this session, by `streamKeyText`. */
   readonly attempts: ReadonlyMap<string, number>;
   readonly isCheckingToken: boolean;
+  /** What came behind a newer token that is being checked, while the one before has ended. */
+  readonly held: readonly FrameReceived[];
   /** Set when the token has ended: until then a newer one may come, in Unix milliseconds. */
   readonly tokenBy?: number;
 }
@@ -113,6 +115,7 @@ export function openConnection(principal: Principal, now: number): ConnectionSta
     turnedAway: 0,
     attempts: new Map(),
     isCheckingToken: false,
+    held: [],
   };
 }
 
@@ -176,7 +179,9 @@ function onFrame(state: ConnectionState, event: FrameReceived, now: number): Con
   const { frame, bytes } = event;
   if (state.phase === 'draining') return stay(state);
   if (frame.type === 'token') return onToken(state, frame.token);
-  if (now >= state.principal.expiresAt) return refuseExpired(state, now);
+  if (now >= state.principal.expiresAt) {
+    return state.isCheckingToken ? hold(state, event) : refuseExpired(state, now);
+  }
   if (frame.type === 'hello') return onHello(state, frame);
   if (state.phase !== 'live' || state.device === undefined) {
     return fail(state, 'unexpected-frame', `a ${frame.type} before the welcome`);
@@ -187,6 +192,15 @@ function onFrame(state: ConnectionState, event: FrameReceived, now: number): Con
   return frame.type === 'push'
     ? onPush(state, state.device, frame, bytes)
     : onClose(state, state.device, frame, bytes);
+}
+
+/** Frames are taken in the order in which they were sent: whether these may be, the token before them will tell. */
+function hold(state: ConnectionState, event: FrameReceived): ConnectionStep {
+  const held = [...state.held, event];
+  const bytes = held.reduce((sum, frame) => sum + frame.bytes, 0);
+  if (held.length > BUSY_FACTOR * LIMITS.windowFrames || bytes > BUSY_FACTOR * LIMITS.windowBytes)
+    return fail(state, 'busy', 'more under way than allowed while a token is checked');
+  return stay({ ...state, held });
 }
 
 function onHello(state: ConnectionState, hello: Hello): ConnectionStep {
@@ -298,12 +312,24 @@ function onTokenChecked(
     principal.expiresAt <= now
   ) {
     // The token in force stays in force: a bad new one takes nothing away.
-    return {
-      state: { ...state, isCheckingToken: false },
-      effects: [errorEffect('unauthorized', UNAUTHORIZED)],
-    };
+    const complaint = [errorEffect('unauthorized', UNAUTHORIZED)];
+    return takeHeld({ ...state, isCheckingToken: false }, complaint, now);
   }
-  return stay({ ...rest, isCheckingToken: false, principal });
+  return takeHeld({ ...rest, isCheckingToken: false, principal }, [], now);
+}
+
+/** Takes what waited for a token, under whichever is in force now. */
+function takeHeld(
+  state: ConnectionState,
+  before: readonly ConnectionEffect[],
+  now: number,
+): ConnectionStep {
+  let step: ConnectionStep = { state: { ...state, held: [] }, effects: before };
+  for (const event of state.held) {
+    const next = stepConnection(step.state, event, now);
+    step = { state: next.state, effects: [...step.effects, ...next.effects] };
+  }
+  return step;
 }
 
 const UNAUTHORIZED = 'the token is missing, invalid or expired';

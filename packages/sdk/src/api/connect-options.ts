@@ -5,7 +5,11 @@ export interface ConnectOptions {
   /** The gateway's base URL, such as `https://gateway.example`, or a function that is asked at every attempt. */
   readonly gateway: string | (() => string | Promise<string>);
 
-  /** Gives a token (a JWT). Asked when it is needed: at each connection, and again when the gateway did not take it. */
+  /**
+   * Gives a token (a JWT). Asked when it is needed: at each connection, before the one in force ends, and when the gateway
+   * did not take it. A newer one is used on the connection that stands. What it throws shows as `token-unavailable` in
+   * `status.problems`, or as `unauthorized` when the error has that `code`; it is asked again either way.
+   */
   readonly token: () => string | Promise<string>;
 
   /**

@@ -45,7 +45,7 @@ export type ConnectionState = 'standby' | 'connecting' | 'online' | 'waiting' | 
 export type StorageState = 'ready' | 'failing' | 'full';
 
 export interface Problem {
-  /** `storage-lost`, `unauthorized`, `upgrade-required`, `revoked`, `origin-not-allowed`, `storage-failed`, `gateway-went-back`, … */
+  /** `storage-lost`, `unauthorized`, `token-unavailable`, `upgrade-required`, `revoked`, `origin-not-allowed`, `storage-failed`, `gateway-went-back`, … */
   readonly code: string;
   /** For people. */
   readonly detail: string;

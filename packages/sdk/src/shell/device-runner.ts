@@ -1,6 +1,7 @@
 import { decodeDown, encodeUp, instant, type Instant, ProtocolError } from '@fieldpost/protocol';
 import type { DeviceEffect, DeviceEvent, DeviceState } from '../core/device/device-state.ts';
 import { deviceDeadline, stepDevice } from '../core/device/device.ts';
+import type { SessionProblem } from '../core/session/session-state.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Hints } from '../ports/hints.ts';
@@ -9,6 +10,7 @@ import type { LogState, OutboxStore, SegmentKey } from '../ports/outbox-store.ts
 import type { Signals } from '../ports/signals.ts';
 import type { CloseReason, Connection, Transport } from '../ports/transport.ts';
 import { readSignal, writeSignal } from './signal.ts';
+import { tokenEnd } from './token-end.ts';
 
 export interface RunnerPorts {
   readonly store: OutboxStore;
@@ -164,6 +166,8 @@ export class DeviceRunner {
         return this.#connect(effect);
       case 'send':
         return this.#connection?.send(effect.frames.map(encodeUp));
+      case 'setToken':
+        return this.#connection?.setToken(effect.token);
       case 'disconnect':
         this.#connection?.close();
         this.#connection = undefined;
@@ -229,8 +233,7 @@ export class DeviceRunner {
     };
     ask().then(
       (token) => this.dispatch(tokenEvent(connection, token)),
-      (error: unknown) =>
-        this.dispatch({ type: 'tokenFailed', connection, detail: `token() failed: ${String(error)}` }),
+      (error: unknown) => this.dispatch({ type: 'tokenFailed', connection, problem: tokenProblem(error) }),
     );
   }
 
@@ -284,8 +287,18 @@ export class DeviceRunner {
 }
 
 function tokenEvent(connection: number, token: unknown): DeviceEvent {
-  if (typeof token === 'string' && token !== '') return { type: 'tokenGiven', connection, token };
-  return { type: 'tokenFailed', connection, detail: `token() gave ${typeof token}, not a text` };
+  if (typeof token === 'string' && token !== '') {
+    return { type: 'tokenGiven', connection, token: { text: token, endsAtMs: tokenEnd(token) } };
+  }
+  const problem = { code: 'token-unavailable', detail: `token() gave ${typeof token}, not a text` };
+  return { type: 'tokenFailed', connection, problem };
+}
+
+/** That whoever gives tokens was not reached says nothing of whether the user may send. The app says so by the code. */
+function tokenProblem(error: unknown): SessionProblem {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const detail = `token() failed: ${String(error)}`;
+  return { code: code === 'unauthorized' ? code : 'token-unavailable', detail };
 }
 
 function nothing(): undefined {

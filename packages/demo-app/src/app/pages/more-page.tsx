@@ -60,7 +60,7 @@ function Connection() {
   const { session } = useWorkplace();
   const { online, pending, bytes, oldestAgeMs, state, storage, problems } = useStatus();
   const kept = useKeptForGood();
-  const open = problems.filter(({ code }) => code !== 'unauthorized' || !session.isOnlyUnreached());
+  const open = problems.filter(({ code }) => code !== 'token-unavailable');
   return (
     <Card title="Connection and storage">
       <dl className={classes['facts']}>

@@ -1,7 +1,7 @@
 import { Button, CloseButton } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { Icon, type IconName } from '../../ui/icons.tsx';
-import { useStatus, useWorkplace } from '../session-context.tsx';
+import { useStatus } from '../session-context.tsx';
 import { useRelease } from '../use-release.ts';
 import { problemWords } from '../words.ts';
 import classes from './banners.module.css';
@@ -11,10 +11,9 @@ export function Banners() {
   const { problems, storage } = useStatus();
   const release = useRelease();
   const [seen, setSeen] = useState<readonly string[]>([]);
-  const { session } = useWorkplace();
+  // A server that is not reached is what the connection badge shows.
   const open = problems.filter(
-    ({ code, since }) =>
-      !seen.includes(`${code} ${since}`) && !(code === 'unauthorized' && session.isOnlyUnreached()),
+    ({ code, since }) => code !== 'token-unavailable' && !seen.includes(`${code} ${since}`),
   );
   return (
     <>

@@ -11,7 +11,8 @@ import type {
 import type { CloseReason } from '../../ports/transport.ts';
 import { type LeadershipState, LEADERSHIP_OFF } from '../leadership/leadership.ts';
 import { createOutbox, type OutboxState } from '../outbox/outbox-state.ts';
-import { createSession, type SessionState, type Via } from '../session/session-state.ts';
+import { createSession, type SessionProblem, type SessionState, type Via } from '../session/session-state.ts';
+import type { GivenToken } from '../session/token-renewal.ts';
 
 /**
  * One tab of a device: leadership decides whether it drains, the session holds the connection, the outbox knows what to
@@ -67,8 +68,8 @@ export type DeviceEvent =
   | { readonly type: 'lockHeld' }
   | { readonly type: 'lockLost' }
   | { readonly type: 'leaseAnswered'; readonly lease: DrainLease | undefined }
-  | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: string }
-  | { readonly type: 'tokenFailed'; readonly connection: number; readonly detail: string }
+  | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: GivenToken }
+  | { readonly type: 'tokenFailed'; readonly connection: number; readonly problem: SessionProblem }
   | { readonly type: 'opened'; readonly connection: number }
   | { readonly type: 'frameReceived'; readonly connection: number; readonly frame: DownFrame }
   | { readonly type: 'malformedReceived'; readonly connection: number }
@@ -90,6 +91,7 @@ export type DeviceEffect =
   | { readonly type: 'askToken'; readonly connection: number }
   | { readonly type: 'connect'; readonly connection: number; readonly via: Via; readonly token: string }
   | { readonly type: 'send'; readonly connection: number; readonly frames: readonly UpFrame[] }
+  | { readonly type: 'setToken'; readonly connection: number; readonly token: string }
   | { readonly type: 'disconnect'; readonly connection: number }
   | {
       readonly type: 'announce';

@@ -15,7 +15,7 @@ import { type LeadershipEvent, leadershipDeadline, leads, stepLeadership } from 
 import type { Moment } from '../moment.ts';
 import { createOutbox, type OutboxEvent } from '../outbox/outbox-state.ts';
 import { isAnswerOverdue, oldestSavedAt, outboxDeadline, stepOutbox } from '../outbox/outbox.ts';
-import type { SessionEvent } from '../session/session-state.ts';
+import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
 
@@ -253,8 +253,24 @@ function stepConnection(work: Work, event: SessionEvent): void {
   }
   for (const effect of step.effects) {
     if (effect.type === 'sendHello') send(work, [hello(work, effect.lastSession)]);
+    else if (effect.type === 'renewToken') renewToken(work, effect);
     else work.effects.push(effect);
   }
+  holdPushes(work);
+}
+
+/** Over the socket a frame brings the newer token; over HTTP it goes with the next request. */
+function renewToken(work: Work, { connection, token }: Extract<SessionEffect, { type: 'renewToken' }>): void {
+  if (work.state.session.via === 'socket') send(work, [{ type: 'token', token }]);
+  work.effects.push({ type: 'setToken', connection, token });
+}
+
+/** Under a token that has ended the gateway takes nothing: what would be pushed has to wait for a newer one. */
+function holdPushes(work: Work): void {
+  const { session, outbox } = work.state;
+  const isExpired = session.phase.kind === 'live' && session.phase.token.kind === 'expired';
+  if (outbox.draining === undefined || outbox.draining.isPaused === isExpired) return;
+  stepOut(work, { type: isExpired ? 'paused' : 'resumed' });
 }
 
 function stepOut(work: Work, event: OutboxEvent): void {

@@ -90,7 +90,7 @@ export function doneUpTo(state: OutboxState, stream: Stream): number {
 }
 
 /** Back to the first unanswered message of the lane. What was pushed of it so far, and its answers, count no more. */
-function rewind(state: OutboxState, lane: LaneQueue): void {
+export function rewind(state: OutboxState, lane: LaneQueue): void {
   for (const stream of pushedUnanswered(state, lane)) stream.attempt++;
   lane.next = 0;
   lane.nextOffset = 0;

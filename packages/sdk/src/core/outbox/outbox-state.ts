@@ -119,6 +119,8 @@ export interface Draining {
   readonly inFlight: InFlight[];
   inFlightBytes: number;
   inFlightMessages: number;
+  /** The gateway takes nothing for the moment. */
+  isPaused: boolean;
   /** Pushes answered on this connection. */
   answers: number;
   /** When the connection last made progress; undefined when nothing is in flight. */
@@ -187,6 +189,9 @@ export type OutboxEvent =
     }
   | { readonly type: 'acknowledged'; readonly streams: readonly Answer[] }
   | { readonly type: 'disconnected'; readonly tooLarge: boolean }
+  /** The gateway takes nothing on this connection until `resumed`; what is in flight may be lost. */
+  | { readonly type: 'paused' }
+  | { readonly type: 'resumed' }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
   | { readonly type: 'deadlineReached' };

@@ -3,7 +3,13 @@ import type { DeadLetter, SegmentKey, Settlement, StreamMark } from '../../ports
 import type { Moment } from '../moment.ts';
 import { buildPush } from './build-push.ts';
 import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
-import { hearAnswers, hearHeldAnswers, rewindPassedOver, segmentForHeldAnswer } from './hear-answers.ts';
+import {
+  hearAnswers,
+  hearHeldAnswers,
+  rewind,
+  rewindPassedOver,
+  segmentForHeldAnswer,
+} from './hear-answers.ts';
 import { listLog } from './list-log.ts';
 import type {
   Draining,
@@ -92,6 +98,11 @@ function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEf
       return acknowledged(state, event, moment);
     case 'disconnected':
       return disconnected(state, event.tooLarge);
+    case 'paused':
+      if (state.draining !== undefined) state.draining.isPaused = true;
+      return [];
+    case 'resumed':
+      return resumed(state);
     case 'settled':
       return settled(state, event.held);
     case 'settleFailed':
@@ -182,6 +193,7 @@ function welcomed(
   }
   state.draining = {
     limits: event.limits,
+    isPaused: false,
     answers: 0,
     inFlight: [],
     inFlightBytes: 0,
@@ -225,6 +237,19 @@ function disconnected(state: OutboxState, tooLarge: boolean): OutboxEffect[] {
     lane.nextOffset = 0;
     lane.rewinds = 0;
   }
+  return [];
+}
+
+/** What was in flight and has no answer yet was lost, or its answer counts no more: it goes again. */
+function resumed(state: OutboxState): OutboxEffect[] {
+  const { draining } = state;
+  if (draining === undefined) return [];
+  for (const lane of state.lanes.values()) rewind(state, lane);
+  draining.isPaused = false;
+  draining.inFlight.length = 0;
+  draining.inFlightBytes = 0;
+  draining.inFlightMessages = 0;
+  draining.progressAt = undefined;
   return [];
 }
 
@@ -348,7 +373,7 @@ function pushWhatFits(
   moment: Moment,
 ): PendingSegment | undefined {
   const { draining } = state;
-  if (draining === undefined) return undefined;
+  if (draining === undefined || draining.isPaused) return undefined;
   for (;;) {
     if (draining.inFlight.length >= LIMITS.windowFrames) return undefined;
     const { push, blockedOn } = buildPush(state, draining, moment);

@@ -1,5 +1,6 @@
 import type { DownFrame, Instant, Session, Welcome } from '@fieldpost/protocol';
 import type { CloseReason } from '../../ports/transport.ts';
+import type { GatewayClock, GivenToken, TokenState } from './token-renewal.ts';
 
 /**
  * The device's connection to its gateway.
@@ -13,13 +14,20 @@ import type { CloseReason } from '../../ports/transport.ts';
  * - At most one connection; events that name another one are passed over.
  * - Every phase but `idle`, `stopped` and an unoccupied `live` has a deadline, so nothing waits for ever.
  * - A failure leads to `waiting` with full jitter, or at once to `asking` for the first rejected token of a row.
+ * - A token that ends while `live` is renewed there; only when that fails does the connection end for it.
  */
 export type SessionPhase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'asking'; readonly until: Instant }
   | { readonly kind: 'connecting'; readonly until: Instant }
   | { readonly kind: 'greeting'; readonly until: Instant; readonly repeated: boolean }
-  | { readonly kind: 'live'; readonly session: Session; readonly since: Instant }
+  | {
+      readonly kind: 'live';
+      readonly session: Session;
+      readonly since: Instant;
+      readonly clock: GatewayClock;
+      readonly token: TokenState;
+    }
   | { readonly kind: 'waiting'; readonly until: Instant; readonly hintsCount: boolean }
   | { readonly kind: 'stopped'; readonly code: string };
 
@@ -39,6 +47,8 @@ export interface SessionState {
   /** False when the app wants HTTP only. */
   readonly socketAllowed: boolean;
   readonly lastSession: Session | undefined;
+  /** The last token that the app gave. */
+  readonly token: GivenToken | undefined;
   readonly attemptedAt: Instant | undefined;
   readonly problem: SessionProblem | undefined;
 }
@@ -52,8 +62,8 @@ export type SessionEvent =
   /** This tab leads: connect. */
   | { readonly type: 'wanted'; readonly lastSession: Session | undefined }
   | { readonly type: 'unwanted' }
-  | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: string }
-  | { readonly type: 'tokenFailed'; readonly connection: number; readonly detail: string }
+  | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: GivenToken }
+  | { readonly type: 'tokenFailed'; readonly connection: number; readonly problem: SessionProblem }
   | { readonly type: 'opened'; readonly connection: number }
   /** `fruitless`: something was pushed, and nothing was ever answered. */
   | {
@@ -82,6 +92,8 @@ export type SessionEffect =
   | { readonly type: 'askToken'; readonly connection: number }
   | { readonly type: 'connect'; readonly connection: number; readonly via: Via; readonly token: string }
   | { readonly type: 'sendHello'; readonly connection: number; readonly lastSession: Session | undefined }
+  /** Use this token on the connection from now on. */
+  | { readonly type: 'renewToken'; readonly connection: number; readonly token: string }
   | { readonly type: 'disconnect'; readonly connection: number };
 
 export interface SessionStep {
@@ -99,6 +111,7 @@ export function createSession(socketAllowed: boolean): SessionState {
     via: socketAllowed ? 'socket' : 'http',
     socketAllowed,
     lastSession: undefined,
+    token: undefined,
     attemptedAt: undefined,
     problem: undefined,
   };

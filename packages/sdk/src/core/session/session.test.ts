@@ -11,13 +11,16 @@ import {
 import { sessionDeadline, stepSession } from './session.ts';
 
 const LOST: CloseReason = { code: 'lost', detail: 'cut' };
+/** A token that does not say when it ends. */
+const T = { text: 't', endsAtMs: undefined };
+const UNREACHED = { code: 'token-unavailable', detail: 'offline' };
 
 test('a session asks for a token, connects, says hello and is live when welcomed', () => {
   const device = new Device();
   expect(device.step({ type: 'wanted', lastSession: session(4) })).toEqual([
     { type: 'askToken', connection: 1 },
   ]);
-  expect(device.step({ type: 'tokenGiven', connection: 1, token: 't' })).toEqual([
+  expect(device.step({ type: 'tokenGiven', connection: 1, token: T })).toEqual([
     { type: 'connect', connection: 1, via: 'socket', token: 't' },
   ]);
   expect(device.step({ type: 'opened', connection: 1 })).toEqual([
@@ -60,7 +63,7 @@ test('delays grow with full jitter and have a ceiling', () => {
   device.step({ type: 'wanted', lastSession: undefined });
   const delays: number[] = [];
   for (let attempt = 1; attempt <= 12; attempt++) {
-    device.step({ type: 'tokenGiven', connection: attempt, token: 't' });
+    device.step({ type: 'tokenGiven', connection: attempt, token: T });
     device.step({ type: 'closed', connection: attempt, reason: LOST, fruitless: false }, 0.999);
     delays.push(device.waitingMs);
     device.wakeUp();
@@ -73,13 +76,13 @@ test('delays grow with full jitter and have a ceiling', () => {
 });
 
 test('a first rejected token is asked for again at once, the next only after a pause, and the problem shows', () => {
-  const device = live();
+  const device = inPhase('greeting');
   expect(device.reject({ type: 'error', code: 'unauthorized', detail: '' })).toEqual([
     { type: 'disconnect', connection: 1 },
     { type: 'askToken', connection: 2 },
   ]);
   expect(device.state.problem).toBeUndefined();
-  device.step({ type: 'tokenGiven', connection: 2, token: 't2' });
+  device.step({ type: 'tokenGiven', connection: 2, token: { ...T, text: 't2' } });
   device.step({
     type: 'closed',
     connection: 2,
@@ -92,10 +95,10 @@ test('a first rejected token is asked for again at once, the next only after a p
 
 test('a token that the app cannot give is a problem, and asked for again later', () => {
   const device = inPhase('asking');
-  device.step({ type: 'tokenFailed', connection: 1, detail: 'offline' });
-  expect(device.state.problem).toEqual({ code: 'unauthorized', detail: 'offline' });
+  device.step({ type: 'tokenFailed', connection: 1, problem: UNREACHED });
+  expect(device.state.problem).toEqual(UNREACHED);
   device.wakeUp();
-  device.step({ type: 'tokenGiven', connection: 2, token: 't' });
+  device.step({ type: 'tokenGiven', connection: 2, token: T });
   device.step({ type: 'opened', connection: 2 });
   device.welcome();
   expect(device.state.problem).toBeUndefined();
@@ -110,7 +113,7 @@ test('sessions that are fenced as soon as they are welcomed back off more and mo
     delays.push(device.waitingMs);
     device.wakeUp();
     const { connection } = device.state;
-    device.step({ type: 'tokenGiven', connection, token: 't' });
+    device.step({ type: 'tokenGiven', connection, token: T });
     device.step({ type: 'opened', connection });
   }
   expect(delays).toEqual([250, 500, 1000, 2000, 4000]);
@@ -141,7 +144,7 @@ test('a hint cuts a wait short, but not more than once a second', () => {
   device.close(LOST);
   device.wait(1_000);
   expect(device.step({ type: 'hinted' })).toEqual([{ type: 'askToken', connection: 2 }]);
-  device.step({ type: 'tokenFailed', connection: 2, detail: '' });
+  device.step({ type: 'tokenFailed', connection: 2, problem: UNREACHED });
   expect(device.step({ type: 'hinted' })).toEqual([]);
 });
 
@@ -159,7 +162,7 @@ describe('where sockets do not get through', () => {
     const device = new Device();
     device.step({ type: 'wanted', lastSession: undefined });
     expect([device.tryOnce(), device.tryOnce()]).toEqual(['socket', 'socket']);
-    device.step({ type: 'tokenGiven', connection: 3, token: 't' });
+    device.step({ type: 'tokenGiven', connection: 3, token: T });
     device.step({ type: 'opened', connection: 3 });
     device.welcome();
     expect(device.state.via).toBe('http');
@@ -180,7 +183,7 @@ describe('where sockets do not get through', () => {
     for (const connection of [1, 2]) {
       device.step({ type: 'closed', connection, reason: LOST, fruitless: true });
       device.wakeUp();
-      device.step({ type: 'tokenGiven', connection: connection + 1, token: 't' });
+      device.step({ type: 'tokenGiven', connection: connection + 1, token: T });
       device.step({ type: 'opened', connection: connection + 1 });
       device.welcome();
     }
@@ -191,7 +194,7 @@ describe('where sockets do not get through', () => {
     const device = live();
     device.step({ type: 'closed', connection: 1, reason: LOST, fruitless: true });
     device.wakeUp();
-    device.step({ type: 'tokenGiven', connection: 2, token: 't' });
+    device.step({ type: 'tokenGiven', connection: 2, token: T });
     device.step({ type: 'opened', connection: 2 });
     device.welcome();
     device.step({ type: 'answered' });
@@ -211,7 +214,7 @@ describe('where sockets do not get through', () => {
     const device = new Device();
     device.step({ type: 'wanted', lastSession: undefined });
     for (let attempt = 1; attempt <= 4; attempt++) {
-      device.step({ type: 'tokenGiven', connection: device.state.connection, token: 't' });
+      device.step({ type: 'tokenGiven', connection: device.state.connection, token: T });
       device.step({
         type: 'closed',
         connection: device.state.connection,
@@ -277,7 +280,7 @@ class Device {
   /** One attempt that is lost before it opens; returns the way it went. */
   tryOnce(): string {
     const { connection, via } = this.state;
-    this.step({ type: 'tokenGiven', connection, token: 't' });
+    this.step({ type: 'tokenGiven', connection, token: T });
     this.step({ type: 'closed', connection, reason: LOST, fruitless: false });
     this.wakeUp();
     return via;
@@ -314,7 +317,7 @@ function inPhase(kind: SessionPhase['kind'], socketAllowed = true): Device {
   const device = new Device(socketAllowed);
   device.step({ type: 'wanted', lastSession: undefined });
   if (kind === 'asking') return device;
-  device.step({ type: 'tokenGiven', connection: 1, token: 't' });
+  device.step({ type: 'tokenGiven', connection: 1, token: T });
   if (kind === 'connecting') return device;
   device.step({ type: 'opened', connection: 1 });
   return device;
@@ -331,7 +334,7 @@ function overHttp(): Device {
   device.step({ type: 'wanted', lastSession: undefined });
   device.tryOnce();
   device.tryOnce();
-  device.step({ type: 'tokenGiven', connection: 3, token: 't' });
+  device.step({ type: 'tokenGiven', connection: 3, token: T });
   device.step({ type: 'opened', connection: 3 });
   device.welcome();
   return device;

@@ -1,4 +1,4 @@
-import { backoffDelayMs, type Instant, later, LIMITS } from '@fieldpost/protocol';
+import { backoffDelayMs, type Instant, later, LIMITS, type Welcome } from '@fieldpost/protocol';
 import type { CloseReason } from '../../ports/transport.ts';
 import type { Moment } from '../moment.ts';
 import type {
@@ -10,7 +10,20 @@ import type {
   SessionStep,
   Via,
 } from './session-state.ts';
+import {
+  EXPIRED_WITHIN_MS,
+  type GatewayClock,
+  type GivenToken,
+  renewalOf,
+  retryOf,
+  SENT_WITHIN_MS,
+  tokenDeadline,
+  type TokenState,
+} from './token-renewal.ts';
 
+type LivePhase = Extract<SessionPhase, { kind: 'live' }>;
+
+const GIVEN_AGAIN = 'token() gave the token again that the gateway no longer takes';
 /** Socket attempts that must fail before HTTP is tried: one may be chance. */
 const SOCKET_FAILURES_BEFORE_HTTP = 2;
 /** How long a device stays on HTTP before it tries the socket again. */
@@ -37,12 +50,11 @@ export function stepSession(state: SessionState, event: SessionEvent, moment: Mo
     case 'tokenGiven':
       return tokenGiven(state, event.token, moment);
     case 'tokenFailed':
-      if (state.phase.kind !== 'asking') return same(state);
-      return fail(state, moment, { problem: { code: 'unauthorized', detail: event.detail } });
+      return tokenFailed(state, event.problem, moment);
     case 'opened':
       return opened(state, moment);
     case 'welcomed':
-      return welcomed(state, event.welcome.session, moment);
+      return welcomed(state, event.welcome, moment);
     case 'rejected':
       return rejected(state, event.frame, moment);
     case 'closed':
@@ -54,9 +66,7 @@ export function stepSession(state: SessionState, event: SessionEvent, moment: Mo
     case 'unanswered':
       return isConnected(state.phase) ? fail(state, moment, { socketBlocked: event.fruitless }) : same(state);
     case 'answered':
-      return state.via === 'socket' && state.socketFailures > 0
-        ? { state: { ...state, socketFailures: 0 }, effects: [] }
-        : same(state);
+      return answered(state);
     case 'hinted':
       return hinted(state, moment);
     case 'deadlineReached':
@@ -73,13 +83,22 @@ export function sessionDeadline(state: SessionState, occupied: boolean): Instant
     case 'waiting':
       return state.phase.until;
     case 'live':
-      return state.via === 'http' && state.socketAllowed && !occupied
-        ? later(state.phase.since, SOCKET_RETRY_MS)
-        : undefined;
+      return earlierOf(tokenDeadline(state.phase.token), socketRetryAt(state, state.phase, occupied));
     case 'idle':
     case 'stopped':
       return undefined;
   }
+}
+
+/** When a session over HTTP tries the socket again. */
+function socketRetryAt(state: SessionState, phase: LivePhase, occupied: boolean): Instant | undefined {
+  if (state.via !== 'http' || !state.socketAllowed || occupied) return undefined;
+  return later(phase.since, SOCKET_RETRY_MS);
+}
+
+function earlierOf(one: Instant | undefined, other: Instant | undefined): Instant | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one < other ? one : other;
 }
 
 function attempt(state: SessionState, moment: Moment): SessionStep {
@@ -100,12 +119,76 @@ function unwanted(state: SessionState): SessionStep {
   return { state: { ...state, phase: { kind: 'idle' } }, effects: disconnectIfConnected(state) };
 }
 
-function tokenGiven(state: SessionState, token: string, moment: Moment): SessionStep {
+function tokenGiven(state: SessionState, token: GivenToken, moment: Moment): SessionStep {
+  if (state.phase.kind === 'live') return tokenRenewed(state, state.phase, token, moment);
   if (state.phase.kind !== 'asking') return same(state);
+  const phase: SessionPhase = { kind: 'connecting', until: later(moment.now, LIMITS.answerTimeoutMs) };
   return {
-    state: { ...state, phase: { kind: 'connecting', until: later(moment.now, LIMITS.answerTimeoutMs) } },
-    effects: [{ type: 'connect', connection: state.connection, via: state.via, token }],
+    state: { ...state, token, phase },
+    effects: [{ type: 'connect', connection: state.connection, via: state.via, token: token.text }],
   };
+}
+
+/** A newer token for a live session. One that was given before is none. */
+function tokenRenewed(state: SessionState, phase: LivePhase, token: GivenToken, moment: Moment): SessionStep {
+  const { kind } = phase.token;
+  if (kind === 'good' || kind === 'sent') return same(state);
+  if (token.text === state.token?.text) {
+    return kind === 'asking' ? askAgain(state, phase, moment) : unauthorized(state, GIVEN_AGAIN, moment);
+  }
+  const renewAt = renewalOf(token, phase.clock, moment.now);
+  const next: TokenState =
+    kind === 'asking'
+      ? { kind: 'good', renewAt }
+      : { kind: 'sent', until: later(moment.now, SENT_WITHIN_MS), renewAt };
+  return {
+    state: { ...state, token, phase: { ...phase, token: next } },
+    effects: [{ type: 'renewToken', connection: state.connection, token: token.text }],
+  };
+}
+
+function tokenFailed(state: SessionState, problem: SessionProblem, moment: Moment): SessionStep {
+  if (state.phase.kind === 'asking') return fail(state, moment, { problem });
+  if (state.phase.kind !== 'live') return same(state);
+  switch (state.phase.token.kind) {
+    case 'asking':
+      return askAgain(state, state.phase, moment);
+    case 'expired':
+      return fail(state, moment, { problem });
+    case 'good':
+    case 'sent':
+      return same(state);
+  }
+}
+
+/** The token in force is still good: there is time to try again. */
+function askAgain(state: SessionState, phase: LivePhase, moment: Moment): SessionStep {
+  const renewAt = state.token === undefined ? undefined : retryOf(state.token, phase.clock, moment.now);
+  return withToken(state, phase, { kind: 'good', renewAt });
+}
+
+function withToken(state: SessionState, phase: LivePhase, token: TokenState): SessionStep {
+  return { state: { ...state, phase: { ...phase, token } }, effects: [] };
+}
+
+/** The gateway takes nothing more under this token, and waits for another. */
+function tokenExpired(state: SessionState, phase: LivePhase, moment: Moment): SessionStep {
+  const { kind } = phase.token;
+  if (kind === 'expired' || kind === 'sent') return same(state);
+  const until = later(moment.now, EXPIRED_WITHIN_MS);
+  const { state: next } = withToken(state, phase, { kind: 'expired', until });
+  return {
+    state: next,
+    effects: kind === 'asking' ? [] : [{ type: 'askToken', connection: state.connection }],
+  };
+}
+
+function answered(state: SessionState): SessionStep {
+  const { phase } = state;
+  const isFruitful = state.via === 'socket' && state.socketFailures > 0;
+  const next = isFruitful ? { ...state, socketFailures: 0 } : state;
+  if (phase.kind !== 'live' || phase.token.kind !== 'sent') return same(next);
+  return withToken(next, phase, { kind: 'good', renewAt: phase.token.renewAt });
 }
 
 function opened(state: SessionState, moment: Moment): SessionStep {
@@ -119,16 +202,15 @@ function opened(state: SessionState, moment: Moment): SessionStep {
   };
 }
 
-function welcomed(
-  state: SessionState,
-  session: SessionState['lastSession'] & object,
-  moment: Moment,
-): SessionStep {
+function welcomed(state: SessionState, welcome: Welcome, moment: Moment): SessionStep {
   if (state.phase.kind !== 'greeting') return same(state);
+  const { session, serverTimeMs } = welcome;
+  const clock: GatewayClock = { at: moment.now, serverTimeMs };
+  const renewAt = state.token === undefined ? undefined : renewalOf(state.token, clock, moment.now);
   return {
     state: {
       ...state,
-      phase: { kind: 'live', session, since: moment.now },
+      phase: { kind: 'live', session, since: moment.now, clock, token: { kind: 'good', renewAt } },
       lastSession: session,
       problem: undefined,
     },
@@ -142,6 +224,8 @@ function rejected(
   moment: Moment,
 ): SessionStep {
   if (!isConnected(state.phase)) return same(state);
+  if (frame.type === 'error' && frame.code === 'unauthorized' && state.phase.kind === 'live')
+    return tokenExpired(state, state.phase, moment);
   if (frame.type === 'error') return failWith(state, frame.code, frame.detail, frame.retryAfterMs, moment);
   switch (frame.reason) {
     case 'revoked':
@@ -202,16 +286,8 @@ function failWith(
     case 'revoked':
     case 'upgrade-required':
       return stop(state, { code, detail });
-    case 'unauthorized': {
-      const rejections = (hasStood(state, moment) ? 0 : state.rejections) + 1;
-      const asked = { ...state, rejections };
-      // The first rejection is what an expired token looks like: ask for a new one at once.
-      if (rejections === 1) {
-        const next = attempt(asked, moment);
-        return { state: next.state, effects: [...disconnectIfConnected(state), ...next.effects] };
-      }
-      return fail(asked, moment, { problem: { code, detail } });
-    }
+    case 'unauthorized':
+      return unauthorized(state, detail, moment);
     case 'busy':
     case 'shutting-down':
     case 'stalled':
@@ -222,6 +298,21 @@ function failWith(
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       });
   }
+}
+
+function unauthorized(state: SessionState, detail: string, moment: Moment): SessionStep {
+  const rejections = (hasStood(state, moment) ? 0 : state.rejections) + 1;
+  const asked = { ...state, rejections };
+  // The first rejection is what an expired token looks like: ask for a new one at once.
+  return rejections === 1
+    ? startOver(asked, moment)
+    : fail(asked, moment, { problem: { code: 'unauthorized', detail } });
+}
+
+/** Ends the connection and begins the next one at once. */
+function startOver(state: SessionState, moment: Moment): SessionStep {
+  const next = attempt(state, moment);
+  return { state: next.state, effects: [...disconnectIfConnected(state), ...next.effects] };
 }
 
 interface Failure {
@@ -290,18 +381,35 @@ function deadlineReached(state: SessionState, occupied: boolean, moment: Moment)
       return attempt(state, moment);
     case 'asking':
       return fail(state, moment, {
-        problem: { code: 'unauthorized', detail: 'token() gave no answer in time' },
+        problem: { code: 'token-unavailable', detail: 'token() gave no answer in time' },
       });
     case 'connecting':
     case 'greeting':
       return fail(state, moment, {});
     case 'live': {
-      const next = attempt({ ...state, via: 'socket' }, moment);
-      return { state: next.state, effects: [...disconnectIfConnected(state), ...next.effects] };
+      const tokenDue = tokenDeadline(state.phase.token);
+      if (tokenDue !== undefined && moment.now >= tokenDue) return tokenIsDue(state, state.phase, moment);
+      return startOver({ ...state, via: 'socket' }, moment);
     }
     case 'idle':
     case 'stopped':
       return same(state);
+  }
+}
+
+function tokenIsDue(state: SessionState, phase: LivePhase, moment: Moment): SessionStep {
+  switch (phase.token.kind) {
+    case 'good': {
+      const until = later(moment.now, TOKEN_TIMEOUT_MS);
+      const { state: next } = withToken(state, phase, { kind: 'asking', until });
+      return { state: next, effects: [{ type: 'askToken', connection: state.connection }] };
+    }
+    case 'asking':
+      return askAgain(state, phase, moment);
+    case 'expired':
+      return startOver(state, moment);
+    case 'sent':
+      return withToken(state, phase, { kind: 'good', renewAt: phase.token.renewAt });
   }
 }
 
