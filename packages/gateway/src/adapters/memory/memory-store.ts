@@ -64,7 +64,7 @@ export class MemoryStore implements GatewayStore {
 
   transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result> {
     return this.#call(() => {
-      const { changes, result } = decide(load(this.#disk, scope));
+      const { changes, result } = decide(loadSnapshot(this.#disk, scope));
       const undo: Undo[] = [];
       try {
         for (const change of changes) {
@@ -167,7 +167,8 @@ function nextGeneration(generation: GenerationId, count: number): GenerationId {
   return (generation.slice(0, 24) + last.toString(16).padStart(12, '0')) as GenerationId;
 }
 
-function load(disk: MemoryDisk, scope: Scope): Snapshot {
+/** What a transaction looks at. */
+export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
   const streams = new Map<string, StreamRow>();
   for (const { key, since } of scope.streams ?? []) {
     const text = streamKeyText(key);
