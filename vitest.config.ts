@@ -6,7 +6,11 @@ import { browserOptions } from './test/support/browsers/browser-options.ts';
 const source = '@fieldpost/source';
 
 // Files of these kinds need more than a plain Node process, so each has its own project.
-const notUnit = ['**/*.browser.test.ts', 'test/{wire,e2e,chaos,browser,simulation}/**', '**/{node_modules,dist}/**'];
+const notUnit = [
+  '**/*.browser.test.ts',
+  'test/{wire,e2e,chaos,browser,simulation}/**',
+  '**/{node_modules,dist}/**',
+];
 
 export default defineConfig({
   resolve: { conditions: [source, ...defaultClientConditions] },

@@ -18,6 +18,7 @@ export const steps: readonly Step[] = [
   check('packages', turbo('check:package')),
   check('size', 'size-limit'),
   check('unused', 'knip'),
+  vitest('simulation', 'beyond'),
   vitest('wire', 'beyond'),
   vitest('browser', 'beyond'),
   vitest('hazards', 'beyond'),

@@ -4,3 +4,4 @@ export { createFailpoints, FAILPOINT_VARIABLE, FAILPOINTS } from './failpoints.t
 export { openSqliteStore, type SqliteStoreOptions } from '../adapters/sqlite/sqlite-store.ts';
 export type { GatewayStore } from '../ports/gateway-store.ts';
 export { type CallFault, createFaultyStore, type FaultyStore } from './faulty-store.ts';
+export type * from '../ports/gateway-store.ts';

@@ -1,6 +1,7 @@
-import { encodeUp, FRAMES_MEDIA_TYPE, packFrames, unpackFrames } from '@fieldpost/protocol';
+import { encodeUp, FRAMES_MEDIA_TYPE, LIMITS, packFrames, unpackFrames } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
 import type { CloseReason } from '../../ports/transport.ts';
+import { ManualClock } from '../../testing/manual-clock.ts';
 import { createHttpTransport } from './http-transport.ts';
 
 const FRAME = encodeUp({ type: 'token', token: 't' });
@@ -88,6 +89,27 @@ test('after the end nothing is sent and nothing is heard', async () => {
   expect(closed.map(({ code }) => code)).toEqual(['closed-here']);
 });
 
+test('a request that nobody answers ends the connection when its time is up', async () => {
+  const { closed, clock, connection, settle } = await connected();
+  connection.send([FRAME]);
+  await settle();
+  clock.advance(LIMITS.answerTimeoutMs - 1);
+  await settle();
+  expect(closed).toEqual([]);
+  clock.advance(1_000);
+  await settle();
+  expect(closed).toMatchObject([{ code: 'lost', detail: expect.stringContaining('no answer within') }]);
+});
+
+test('an answer leaves no timer behind', async () => {
+  const { clock, connection, answer, settle } = await connected();
+  connection.send([FRAME]);
+  await settle();
+  answer(new Response(packFrames([FRAME]), { headers: { 'content-type': FRAMES_MEDIA_TYPE } }));
+  await settle();
+  expect(clock.nextInMs).toBeUndefined();
+});
+
 async function connected(gateway = 'https://host.test') {
   const requests: {
     url: string;
@@ -99,7 +121,9 @@ async function connected(gateway = 'https://host.test') {
   const received: Uint8Array[] = [];
   const closed: CloseReason[] = [];
   let answer: (response: Response) => void = () => undefined;
+  const clock = new ManualClock();
   const transport = createHttpTransport({
+    clock,
     fetch: async (input, init) => {
       const request = new Request(input, init);
       const body = new Uint8Array(await request.arrayBuffer());
@@ -110,7 +134,10 @@ async function connected(gateway = 'https://host.test') {
         credentials: request.credentials,
         redirect: request.redirect,
       });
-      return new Promise((resolve) => (answer = resolve));
+      return new Promise((resolve, reject) => {
+        answer = resolve;
+        request.signal.addEventListener('abort', () => reject(request.signal.reason));
+      });
     },
   });
   const connection = transport.connect(
@@ -125,5 +152,13 @@ async function connected(gateway = 'https://host.test') {
     for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
   };
   await settle();
-  return { requests, received, closed, connection, settle, answer: (response: Response) => answer(response) };
+  return {
+    requests,
+    received,
+    closed,
+    clock,
+    connection,
+    settle,
+    answer: (response: Response) => answer(response),
+  };
 }

@@ -1,4 +1,5 @@
 import { FRAMES_MEDIA_TYPE, LIMITS, packFrames, unpackFrames } from '@fieldpost/protocol';
+import type { Clock } from '../../ports/clock.ts';
 import type {
   CloseReason,
   Connection,
@@ -6,6 +7,7 @@ import type {
   Transport,
   TransportListener,
 } from '../../ports/transport.ts';
+import { createSystemClock } from '../browser/system-clock.ts';
 
 /** One request carries so much: on a slow line the answer, and with it what is settled, comes sooner. */
 const REQUEST_BYTES = 1024 * 1024;
@@ -15,6 +17,8 @@ const SLOWEST_LINE = 8;
 export interface HttpTransportOptions {
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
+  /** Ends requests that are not answered. Default: the runtime's timers. */
+  readonly clock?: Pick<Clock, 'schedule'>;
 }
 
 /**
@@ -22,10 +26,11 @@ export interface HttpTransportOptions {
  * For service workers, and for networks that break WebSockets.
  */
 export function createHttpTransport(options: HttpTransportOptions = {}): Transport {
+  const clock = options.clock ?? createSystemClock();
   return {
     connect(request, listener) {
       const send = options.fetch ?? ((...args: Parameters<typeof fetch>) => fetch(...args));
-      const connection = new HttpConnection(request, listener, send);
+      const connection = new HttpConnection(request, listener, send, clock);
       queueMicrotask(() => connection.begin());
       return connection;
     },
@@ -36,17 +41,24 @@ class HttpConnection implements Connection {
   readonly #url: string;
   readonly #listener: TransportListener;
   readonly #fetch: typeof fetch;
+  readonly #clock: Pick<Clock, 'schedule'>;
   readonly #waiting: Uint8Array[] = [];
   readonly #abort = new AbortController();
   #token: string;
   #isRunning = false;
   #isOver = false;
 
-  constructor(request: ConnectRequest, listener: TransportListener, send: typeof fetch) {
+  constructor(
+    request: ConnectRequest,
+    listener: TransportListener,
+    send: typeof fetch,
+    clock: Pick<Clock, 'schedule'>,
+  ) {
     this.#url = endpoint(request.gateway, 'v1/device/sync').href;
     this.#token = request.token;
     this.#listener = listener;
     this.#fetch = send;
+    this.#clock = clock;
   }
 
   begin(): void {
@@ -92,12 +104,24 @@ class HttpConnection implements Connection {
 
   /** One request and its answer. Returns why the connection is over, if it is. */
   async #exchange(body: Uint8Array<ArrayBuffer>): Promise<CloseReason | undefined> {
-    const timeout = AbortSignal.timeout(LIMITS.answerTimeoutMs + Math.ceil(body.length / SLOWEST_LINE));
+    const late = new AbortController();
+    const timeoutMs = LIMITS.answerTimeoutMs + Math.ceil(body.length / SLOWEST_LINE);
+    const cancel = this.#clock.schedule(timeoutMs, () =>
+      late.abort(new DOMException(`no answer within ${timeoutMs} ms`, 'TimeoutError')),
+    );
+    try {
+      return await this.#request(body, AbortSignal.any([this.#abort.signal, late.signal]));
+    } finally {
+      cancel();
+    }
+  }
+
+  async #request(body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<CloseReason | undefined> {
     const response = await this.#fetch(this.#url, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': FRAMES_MEDIA_TYPE },
       body,
-      signal: AbortSignal.any([this.#abort.signal, timeout]),
+      signal,
       credentials: 'omit',
       cache: 'no-store',
       // A gateway does not redirect; a network's sign-in page does.

@@ -1,0 +1,32 @@
+import { compareLedger } from '../../checkers/ledger.ts';
+import type { Checker } from './checker.ts';
+
+/** Queue to consumer: the work that messages ask for is done once for each, and the sums of it are right. */
+export const effect: Checker = {
+  name: 'effect',
+  about: 'Each message that arrived was booked once by a consumer of its queue, and the sums agree.',
+  check: ({ history, isDrained }) => {
+    if (!isDrained) return [];
+    const lanes = new Map<string, string[]>();
+    for (const { id, queue, isUndone } of history.arrivals) {
+      if (isUndone) continue;
+      const ids = lanes.get(queue) ?? [];
+      lanes.set(queue, ids);
+      ids.push(id);
+    }
+    const { lost, duplicated, unexpected } = compareLedger(
+      lanes,
+      history.bookings.map(({ id }) => id),
+    );
+    const wrongs = [
+      ...lost.map(({ lane, key, place }) => `${lane}: ${key} was never booked (${place})`),
+      ...duplicated.map(({ key, surplus }) => `${key} was booked ${surplus + 1} times`),
+      ...unexpected.map((key) => `${key} was booked and never arrived`),
+    ];
+    const queueOf = new Map(history.arrivals.map(({ id, queue }) => [id, queue]));
+    for (const { id, queue } of history.bookings)
+      if (queueOf.get(id) !== queue)
+        wrongs.push(`${id} arrived in ${queueOf.get(id)} and was booked in ${queue}`);
+    return wrongs;
+  },
+};

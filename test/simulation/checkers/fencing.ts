@@ -1,0 +1,59 @@
+import type { HandOut, SettledReceipt } from '../history.ts';
+import type { Checker } from './checker.ts';
+
+/** Leases by a model of our own: one at a time for each message, and only the live one settles. */
+export const fencing: Checker = {
+  name: 'fencing',
+  about: 'No message has two live leases, and nothing is settled with an old receipt.',
+  check: ({ history }) => {
+    const model = new LeaseModel();
+    const events = [
+      ...history.handOuts.map((handOut) => ({ sequence: handOut.sequence, handOut })),
+      ...history.settlements.map((settled) => ({ sequence: settled.sequence, settled })),
+    ].toSorted((one, other) => one.sequence - other.sequence);
+    for (const event of events) {
+      if ('handOut' in event) model.handOut(event.handOut);
+      else model.settle(event.settled);
+    }
+    return model.wrongs;
+  },
+};
+
+interface Lease {
+  readonly id: string;
+  until: number;
+}
+
+class LeaseModel {
+  readonly wrongs: string[] = [];
+  /** By receipt; only live ones and those that ran out by themselves. */
+  readonly #leases = new Map<string, Lease>();
+  /** By message: the receipt of its latest lease. */
+  readonly #latest = new Map<string, string>();
+  readonly #acknowledged = new Set<string>();
+
+  handOut({ id, receipt, now, until }: HandOut): void {
+    const before = this.#leases.get(this.#latest.get(id) ?? '');
+    if (before !== undefined && before.until > now)
+      this.wrongs.push(`${id} was handed out at ${now} while its lease ran until ${before.until}`);
+    if (this.#acknowledged.has(id)) this.wrongs.push(`${id} was handed out after it was acknowledged`);
+    this.#leases.set(receipt, { id, until });
+    this.#latest.set(id, receipt);
+  }
+
+  settle({ receipt, type, now, code, until }: SettledReceipt): void {
+    const lease = this.#leases.get(receipt);
+    const isLive = lease !== undefined && lease.until > now && this.#latest.get(lease.id) === receipt;
+    if (isLive !== (code === undefined)) {
+      const was = isLive ? 'live' : 'old';
+      this.wrongs.push(`${type} of ${lease?.id} with its ${was} receipt at ${now}: ${code ?? 'done'}`);
+    }
+    if (lease === undefined || code !== undefined) return;
+    if (type === 'extend') {
+      lease.until = until ?? lease.until;
+      return;
+    }
+    this.#leases.delete(receipt);
+    if (type === 'ack') this.#acknowledged.add(lease.id);
+  }
+}

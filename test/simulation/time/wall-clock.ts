@@ -1,0 +1,29 @@
+import type { Timeline } from './timeline.ts';
+
+/** When the worlds begin: any moment will do, as long as it is the same one. */
+export const WORLD_BEGINS_AT = Date.UTC(2026, 0, 1);
+
+/** What one machine takes the time for: it may be set, and run fast or slow. */
+export class WallClock {
+  readonly #timeline: Timeline;
+  #offsetMs = 0;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  /** Unix milliseconds, as this machine believes. */
+  now(): number {
+    return WORLD_BEGINS_AT + this.#timeline.nowMs + this.#offsetMs;
+  }
+
+  /** Sets the clock forward or back. */
+  jump(milliseconds: number): void {
+    this.#offsetMs += milliseconds;
+  }
+
+  /** Sets it right. */
+  correct(): void {
+    this.#offsetMs = 0;
+  }
+}
