@@ -163,7 +163,11 @@ function perform(run: Run, effect: DeviceEffect): void {
       events.push({ type: 'lockHeld' });
       return;
     case 'askToken':
-      events.push({ type: 'tokenGiven', connection: effect.connection, token: 'token' });
+      events.push({
+        type: 'tokenGiven',
+        connection: effect.connection,
+        token: { text: 'token', endsAtMs: undefined },
+      });
       return;
     case 'connect':
       run.tab = { ...run.tab, line: newLine() };
