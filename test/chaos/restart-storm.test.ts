@@ -26,7 +26,11 @@ test(
   { timeout: 120_000 },
   async () => {
     const from = performance.now();
-    gateway = await startGatewayProcess();
+    // All devices of this storm have one token.
+    const places = String(2 * DEVICES);
+    gateway = await startGatewayProcess({
+      environment: { FIELDPOST_CONNECTIONS_MAX: places, FIELDPOST_CONNECTIONS_PER_SUBJECT_MAX: places },
+    });
     const { url } = gateway;
     const token = await gateway.token();
     for (let started = 0; started < DEVICES; started += STARTED_AT_ONCE) {

@@ -1,24 +1,16 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { type GatewayStore, openSqliteStore } from '@fieldpost/gateway/testing';
-import {
-  bytesFromUuid,
-  createRng,
-  type DeviceId,
-  type EpochId,
-  type MessageId,
-  type Rng,
-  streamKeyText,
-} from '@fieldpost/protocol';
+import { createRng, type Rng, streamKeyText } from '@fieldpost/protocol';
 import Database from 'better-sqlite3';
+import { readState } from './read-state.ts';
+import { idOf, messageNumbers, newMessage, NOW, QUEUE, streamOf } from './writer-content.ts';
 import type { WriterOrder, WriterReport } from './writer-messages.ts';
 
 /**
  * The process that is killed: a real store under a steady load. It reports what it found when it opened the store, then
  * each thing that the store acknowledged, one line each, written before anything else happens.
  */
-const NOW = 1_800_000_000_000;
-const QUEUE = 'orders';
 const RUN_MESSAGES_MAX = 24;
 /** Enough to keep up with the senders, so that the store stays small through a thousand cycles. */
 const TAKEN_MAX = 400;
@@ -55,35 +47,7 @@ async function run(order: WriterOrder): Promise<void> {
 }
 
 async function reportState(store: GatewayStore, epochs: number): Promise<void> {
-  const keys = Array.from({ length: epochs }, (_, epoch) => streamOf(epoch));
-  const accepted = await store.transact(
-    { streams: keys.map((key) => ({ key, since: 0 })) },
-    ({ streams }) => ({
-      changes: [],
-      result: keys.map((key) => streams.get(streamKeyText(key))?.accepted ?? 0),
-    }),
-  );
-  const present: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.peek({
-      queue: QUEUE,
-      limit: 1000,
-      bodies: true,
-      now: NOW,
-      ...(cursor === undefined ? {} : { cursor }),
-    });
-    for (const message of page.messages)
-      present.push(`${messageNumbers(message.id).join(':')}:${isIntact(message) ? '' : 'damaged'}`);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  const info = await store.getQueue(QUEUE, NOW);
-  report({
-    type: 'state',
-    accepted,
-    present,
-    counted: (info?.ready ?? 0) + (info?.leased ?? 0) + (info?.delayed ?? 0),
-  });
+  report({ type: 'state', ...(await readState(store, epochs)) });
 }
 
 async function keepSending(
@@ -155,46 +119,6 @@ function openWithoutSync(file: string): Database.Database {
       };
     },
   });
-}
-
-function streamOf(epoch: number): { epoch: EpochId; queue: string; priority: number } {
-  return { epoch: epoch.toString(16).padStart(32, '0') as EpochId, queue: QUEUE, priority: 3 };
-}
-
-function newMessage(epoch: number, number: number) {
-  const id = bytesFromUuid(idOf(epoch, number));
-  const origin = {
-    device: `00000000-0000-4000-8000-${epoch.toString(16).padStart(12, '0')}` as DeviceId,
-    epoch: streamOf(epoch).epoch,
-    number,
-  };
-  return {
-    id,
-    properties: new Uint8Array(0),
-    body: bodyOf(id),
-    priority: 3,
-    sentAt: NOW,
-    arrivedAt: NOW,
-    origin,
-  };
-}
-
-function idOf(epoch: number, number: number): MessageId {
-  return `01890000-0000-7000-8${epoch.toString(16).padStart(3, '0')}-${number.toString(16).padStart(12, '0')}` as MessageId;
-}
-
-function messageNumbers(id: string): [epoch: number, number: number] {
-  return [Number.parseInt(id.slice(20, 23), 16), Number.parseInt(id.slice(24), 16)];
-}
-
-/** 300 bytes that follow from the id, so that a body under another's id is noticed. */
-function bodyOf(id: Uint8Array): Uint8Array {
-  const first = (id[15] ?? 0) * 7 + (id[14] ?? 0);
-  return Uint8Array.from({ length: 300 }, (_, index) => (first + index) & 0xff);
-}
-
-function isIntact(message: { readonly id: MessageId; readonly body: Uint8Array }): boolean {
-  return Buffer.compare(message.body, bodyOf(bytesFromUuid(message.id))) === 0;
 }
 
 function codeOf(error: unknown): string {

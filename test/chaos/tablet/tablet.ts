@@ -156,6 +156,8 @@ export class Tablet {
     await this.stopLoad();
     const [page] = this.pages;
     if (page === undefined) throw new Error('no tab is open');
+    // Most of the time the browser notices that the network is back; else the SDK's own backoff has to do.
+    if (this.rng.chance(0.8)) await page.evaluate(() => void globalThis.dispatchEvent(new Event('online')));
     await until(async () => (await this.statusOf(page)).pending === 0, {
       withinMs: DRAINED_WITHIN_MS,
       what: 'nothing is pending once the faults are off',

@@ -11,8 +11,9 @@ export type Reach =
   /** The store: what reached the disk is in doubt. Trying again could acknowledge what is not there. */
   | 'store';
 
-/** How far an error of a call reaches. Errors of a `decide` reach no further than its own call. */
+/** How far an error of a call reaches. Errors of a `decide` reach no further than its own call; damage reaches everywhere. */
 export function reachOf(error: unknown): Reach {
+  if (error instanceof StoreError && error.code === 'store-damaged') return 'store';
   if (!(error instanceof Database.SqliteError)) return 'call';
   if (error.code === 'SQLITE_FULL') return 'transaction';
   return /^SQLITE_(?:CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(error.code) ? 'call' : 'store';

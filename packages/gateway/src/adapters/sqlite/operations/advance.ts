@@ -2,6 +2,7 @@ import { bytesFromUuid } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { StoreError } from '../../../core/store-error.ts';
 import type { Change } from '../../../ports/gateway-store.ts';
+import { streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 
 /** Compare-and-set of a stream's high-water mark: what keeps every message single. */
@@ -9,11 +10,11 @@ export type Advance = (change: Extract<Change, { type: 'advance' }>) => void;
 
 export function prepareAdvance(database: Database.Database, symbols: Symbols): Advance {
   const update = database.prepare(
-    `UPDATE streams SET accepted = ?, accepted_id = ?
+    `UPDATE streams SET accepted = ?, accepted_id = ?, checksum = ?
      WHERE epoch = ? AND queue = ? AND priority = ? AND accepted = ?`,
   );
   const insert = database.prepare(
-    `INSERT INTO streams (epoch, queue, priority, accepted, accepted_id) VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO streams (epoch, queue, priority, accepted, accepted_id, checksum) VALUES (?, ?, ?, ?, ?, ?)
      ON CONFLICT DO NOTHING`,
   );
 
@@ -21,10 +22,11 @@ export function prepareAdvance(database: Database.Database, symbols: Symbols): A
     const epoch = symbols.intern('epoch', stream.epoch);
     const queue = symbols.intern('queue', stream.queue);
     const acceptedId = bytesFromUuid(id);
+    const checksum = streamChecksum([epoch, queue, stream.priority, to], acceptedId);
     const result =
       from === 0
-        ? insert.run(epoch, queue, stream.priority, to, acceptedId)
-        : update.run(to, acceptedId, epoch, queue, stream.priority, from);
+        ? insert.run(epoch, queue, stream.priority, to, acceptedId, checksum)
+        : update.run(to, acceptedId, checksum, epoch, queue, stream.priority, from);
     if (result.changes === 1) return;
     throw new StoreError(
       'conflict',

@@ -4,7 +4,7 @@ import { arrivalsBefore, priorityStart } from '../message-key.ts';
 import type { QueueState } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { prepareInsertRows } from './insert-rows.ts';
-import { headOf, sourceName } from './stored-message.ts';
+import { checksumOf, headOf, sourceName } from './stored-message.ts';
 
 /** Adds messages to the end of a queue. Returns the bytes they take there. */
 export type Append = (queue: QueueState, messages: readonly NewMessage[]) => number;
@@ -12,8 +12,8 @@ export type Append = (queue: QueueState, messages: readonly NewMessage[]) => num
 export function prepareAppend(database: Database.Database, symbols: Symbols): Append {
   const insert = prepareInsertRows(
     database,
-    'INSERT INTO messages (key, sent_at, arrived_at, source, number, head, body)',
-    7,
+    'INSERT INTO messages (key, sent_at, arrived_at, source, number, head, body, checksum)',
+    8,
   );
   const count = database.prepare('UPDATE queues SET arrivals = ?, messages = ?, bytes = ? WHERE number = ?');
   const source = prepareSource(symbols);
@@ -25,7 +25,16 @@ export function prepareAppend(database: Database.Database, symbols: Symbols): Ap
     for (const [index, message] of messages.entries()) {
       const { properties, body, sentAt, arrivedAt, origin, priority } = message;
       const key = priorityStart(queue.number, priority) + before + index + 1;
-      values.push(key, sentAt, arrivedAt, source(origin), origin?.number ?? null, headOf(message), body);
+      const row = {
+        key,
+        sent_at: sentAt,
+        arrived_at: arrivedAt,
+        source: source(origin),
+        number: origin?.number ?? null,
+        head: headOf(message),
+        body,
+      };
+      values.push(key, sentAt, arrivedAt, row.source, row.number, row.head, body, checksumOf(row));
       bytes += properties.length + body.length;
       if (key < queue.prefix.end) queue.prefix.end = key;
     }

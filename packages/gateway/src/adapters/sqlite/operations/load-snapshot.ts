@@ -20,6 +20,7 @@ import type {
 } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import type { QueueStates } from '../queue-states.ts';
+import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 
 /** Loads what a transaction's `decide` looks at. */
@@ -103,9 +104,10 @@ function prepareLoadStream(
   database: Database.Database,
   symbols: Symbols,
 ): (key: StreamKey, since: number, fatesMax?: number) => StreamRow | undefined {
-  const select = database.prepare<[number, number, number], { accepted: number; accepted_id: Uint8Array }>(
-    'SELECT accepted, accepted_id FROM streams WHERE epoch = ? AND queue = ? AND priority = ?',
-  );
+  const select = database.prepare<
+    [number, number, number],
+    { accepted: number; accepted_id: Uint8Array; checksum: number | null }
+  >('SELECT accepted, accepted_id, checksum FROM streams WHERE epoch = ? AND queue = ? AND priority = ?');
   const ABOVE = 'epoch = ? AND queue = ? AND priority = ? AND number > ?';
   const hasFates = database.prepare<[number, number, number, number]>(
     `SELECT 1 FROM fates WHERE ${ABOVE} LIMIT 1`,
@@ -119,13 +121,18 @@ function prepareLoadStream(
     if (epoch === undefined || queue === undefined) return undefined;
     const row = select.get(epoch, queue, key.priority);
     if (row === undefined) return undefined;
+    const { accepted, accepted_id: id, checksum } = row;
+    const isWhole =
+      id instanceof Uint8Array &&
+      (checksum === null || checksum === streamChecksum([epoch, queue, key.priority, accepted], id));
+    if (!isWhole) throw damagedRow(`the mark of stream (${key.epoch}, ${key.queue}, ${key.priority})`);
     // Nearly always there are none, and asking for rows costs ten times as much as asking for one.
     const isThere = hasFates.get(epoch, queue, key.priority, since) !== undefined;
     const found = isThere ? selectFates.all(epoch, queue, key.priority, since, fatesMax + 1) : [];
     const fates = found.slice(0, fatesMax);
     return {
-      accepted: row.accepted,
-      acceptedId: uuidFromBytes(row.accepted_id) as MessageId,
+      accepted,
+      acceptedId: uuidFromBytes(id) as MessageId,
       refusals: fatesOf('refuse', fates),
       skips: fatesOf('skip', fates),
       ...(found.length > fatesMax ? { hasMoreFates: true } : {}),

@@ -11,8 +11,8 @@ import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } fro
 export type Peek = (request: PeekRequest) => PeekPage;
 
 export function preparePeek(database: Database.Database, symbols: Symbols, queues: QueueStates): Peek {
-  const withBodies = prepareSelect(database, 'body');
-  const withoutBodies = prepareSelect(database, "x'' AS body");
+  const withBodies = prepareSelect(database, 'body, checksum');
+  const withoutBodies = prepareSelect(database, "x'' AS body, NULL AS checksum");
 
   return ({ queue: name, cursor, limit, bytesMax = Number.POSITIVE_INFINITY, bodies, now }) => {
     const queue = queues.get(name);

@@ -15,7 +15,7 @@ type ReceiveColumns = MessageColumns & { readonly deliveries: number };
 
 export function prepareReceive(database: Database.Database, symbols: Symbols, queues: QueueStates): Receive {
   const select = database.prepare<[number, number, number, number], ReceiveColumns>(
-    `SELECT ${MESSAGE_COLUMNS}, body, coalesce(hold.deliveries, 0) AS deliveries
+    `SELECT ${MESSAGE_COLUMNS}, body, checksum, coalesce(hold.deliveries, 0) AS deliveries
      FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
      WHERE message.key >= ? AND message.key < ? AND (hold.until IS NULL OR hold.until <= ?)
      ORDER BY message.key LIMIT ?`,

@@ -2,9 +2,10 @@ import { type DeviceId, type EpochId, invariant, type MessageId, uuidFromBytes }
 import type { NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import { priorityOfKey } from '../message-key.ts';
+import { damagedRow, messageChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 
-/** The columns of a message but its body, in the order of {@link MessageColumns}. */
+/** The columns of a message but its body and its checksum, in the order of {@link MessageColumns}. */
 export const MESSAGE_COLUMNS = 'message.key, sent_at, arrived_at, source, number, head';
 
 export interface MessageColumns {
@@ -15,6 +16,8 @@ export interface MessageColumns {
   readonly number: number | null;
   readonly head: Uint8Array;
   readonly body: Uint8Array;
+  /** Null in rows from before there was one, and where the body is not read. */
+  readonly checksum: number | null;
 }
 
 const ID_BYTES = 16;
@@ -46,8 +49,27 @@ export function sourceName(device: DeviceId, epoch: EpochId): string {
   return `${epoch} ${device}`;
 }
 
-/** A row as callers of the store see it. */
+/** The checksum of a message's row. */
+export function checksumOf(row: Omit<MessageColumns, 'checksum'>): number {
+  const { key, sent_at, arrived_at, source, number, head, body } = row;
+  return messageChecksum([key, sent_at, arrived_at, source ?? -1, number ?? -1], head, body);
+}
+
+/** In a damaged file, a column can be of any type whatever its table says. */
+function isWhole(row: MessageColumns): boolean {
+  const { head, body, checksum } = row;
+  if (!(head instanceof Uint8Array) || head.length < HEAD_BYTES || !(body instanceof Uint8Array))
+    return false;
+  return checksum === null || checksum === checksumOf(row);
+}
+
+/**
+ * A row as callers of the store see it.
+ *
+ * @throws StoreError `store-damaged` when it is not what was written
+ */
 export function storedMessage(row: MessageColumns, deliveryCount: number, symbols: Symbols): StoredMessage {
+  if (!isWhole(row)) throw damagedRow(`the message at ${row.key}`);
   const message = {
     id: uuidFromBytes(row.head.subarray(0, ID_BYTES)) as MessageId,
     properties: bytesView(row.head.subarray(HEAD_BYTES)),
