@@ -4,7 +4,7 @@ export { createJoseAuthenticator, type TokenKeys } from './adapters/jose-authent
 export { createJoseTokenMinter } from './adapters/jose-token-minter.ts';
 export {
   type NodeServer,
-  type NodeServerAddress,
+  type NodeServerOptions,
   type NodeServerPorts,
   startNodeServer,
 } from './adapters/node-server.ts';

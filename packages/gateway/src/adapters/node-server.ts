@@ -4,12 +4,13 @@ import { CodedError, CODES, type Code } from '@fieldpost/protocol';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { FrameServerPorts } from './socket-io/frame-server.ts';
 import { createFrameServer } from './socket-io/frame-server.ts';
+import type { ConnectionLimits } from './socket-io/places.ts';
 
 export interface NodeServerPorts extends FrameServerPorts {
   readonly fetch: (request: Request) => Response | Promise<Response>;
 }
 
-export interface NodeServerAddress {
+export interface NodeServerOptions extends ConnectionLimits {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -27,8 +28,8 @@ export interface NodeServer {
   close(): Promise<void>;
 }
 
-/** A full window over a slow link needs its time; a request that trickles on purpose gets no more than this. */
-const REQUEST_TIMEOUT_MS = 120_000;
+/** The largest message takes nine minutes on the slowest line that devices bear with; what trickles on purpose gets no more. */
+const REQUEST_TIMEOUT_MS = 600_000;
 const HEADERS_TIMEOUT_MS = 15_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const HEADER_BYTES_MAX = 32 * 1024;
@@ -39,7 +40,7 @@ const HEADER_BYTES_MAX = 32 * 1024;
  * @throws CodedError `port-in-use`, or `invalid-configuration` for an address that cannot be listened on
  */
 export async function startNodeServer(
-  address: NodeServerAddress,
+  options: NodeServerOptions,
   ports: NodeServerPorts,
 ): Promise<NodeServer> {
   const listener = getRequestListener(ports.fetch, { overrideGlobalObjects: false, errorHandler });
@@ -52,7 +53,7 @@ export async function startNodeServer(
     maxHeaderSize: HEADER_BYTES_MAX,
     connectionsCheckingInterval: 5_000,
   });
-  const frames = createFrameServer(server, ports);
+  const frames = createFrameServer(server, ports, options);
   // socket.io would answer plain requests to its path in its own way; there is nothing at it but WebSockets.
   server.removeAllListeners('request');
   server.on('request', (request, response) => {
@@ -67,14 +68,14 @@ export async function startNodeServer(
     });
   });
   server.on('clientError', answerClientError);
-  await listen(server, address);
+  await listen(server, options);
   // Such as a connection that could not be taken because every file handle is in use: others go on.
   server.on('error', (error) => ports.logger.error({ error }, 'a connection could not be taken'));
   const bound = server.address();
-  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  const port = typeof bound === 'object' && bound !== null ? bound.port : options.port;
   return {
     port,
-    url: `http://${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`,
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     refuse() {
       frames.refuse();
       server.close();
@@ -90,7 +91,7 @@ export async function startNodeServer(
   };
 }
 
-function listen(server: Server, { host, port }: NodeServerAddress): Promise<void> {
+function listen(server: Server, { host, port }: NodeServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
       const place = `${host}:${port}`;

@@ -22,6 +22,8 @@ describe('defaults', () => {
       tokens: { type: 'development' },
       origins: ['http://127.0.0.1:*', 'http://localhost:*'],
       createQueues: true,
+      connectionsMax: 10_000,
+      connectionsPerSubjectMax: 1_000,
       logLevel: 'info',
       stopTimeoutMs: 10_000,
     });

@@ -27,6 +27,8 @@ export interface GatewayConfig {
     | { readonly type: 'jwks'; readonly location: string };
   readonly origins: readonly string[];
   readonly createQueues: boolean;
+  readonly connectionsMax: number;
+  readonly connectionsPerSubjectMax: number;
   readonly logLevel: NonNullable<SettingValues['logLevel']>;
   readonly stopTimeoutMs: number;
 }
@@ -116,6 +118,8 @@ function complete(
     tokens,
     origins: values.origins ?? (isDevelopment ? DEVELOPMENT_ORIGINS : []),
     createQueues: values.createQueues ?? isDevelopment,
+    connectionsMax: values.connectionsMax ?? 10_000,
+    connectionsPerSubjectMax: values.connectionsPerSubjectMax ?? 1_000,
     logLevel: values.logLevel ?? 'info',
     stopTimeoutMs: values.stopTimeoutMs ?? 10_000,
   };

@@ -61,6 +61,8 @@ export const SETTING_SCHEMAS = {
   ),
   origins: originList,
   createQueues: yesOrNo,
+  connectionsMax: wholeNumber(1, 1_000_000),
+  connectionsPerSubjectMax: wholeNumber(1, 1_000_000),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   stopTimeoutMs: wholeNumber(0, 600_000),
 } as const;
@@ -121,6 +123,20 @@ export const SETTINGS: readonly Setting[] = [
     flag: '--create-queues <true|false>',
     description: 'Whether the first message to an unknown queue makes it. Development mode only.',
     defaultText: 'false; in development mode true',
+  },
+  {
+    key: 'connectionsMax',
+    variable: 'FIELDPOST_CONNECTIONS_MAX',
+    flag: '--connections-max <number>',
+    description: 'How many devices may be connected at once; more are told to come again later.',
+    defaultText: '10000',
+  },
+  {
+    key: 'connectionsPerSubjectMax',
+    variable: 'FIELDPOST_CONNECTIONS_PER_SUBJECT_MAX',
+    flag: '--connections-per-subject-max <number>',
+    description: 'How many of them may be of one subject, which is the `sub` of their tokens.',
+    defaultText: '1000',
   },
   {
     key: 'logLevel',

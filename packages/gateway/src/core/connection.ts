@@ -319,11 +319,7 @@ function onTokenChecked(
 }
 
 /** Takes what waited for a token, under whichever is in force now. */
-function takeHeld(
-  state: ConnectionState,
-  before: readonly ConnectionEffect[],
-  now: number,
-): ConnectionStep {
+function takeHeld(state: ConnectionState, before: readonly ConnectionEffect[], now: number): ConnectionStep {
   let step: ConnectionStep = { state: { ...state, held: [] }, effects: before };
   for (const event of state.held) {
     const next = stepConnection(step.state, event, now);

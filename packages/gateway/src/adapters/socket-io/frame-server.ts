@@ -5,6 +5,7 @@ import type { Authenticator, Principal } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { AcceptConnection, FrameReceiver, FrameSocket } from '../../ports/frame-socket.ts';
 import type { Logger } from '../../ports/logger.ts';
+import { type ConnectionLimits, Places } from './places.ts';
 
 export interface FrameServerPorts {
   readonly authenticator: Authenticator;
@@ -33,14 +34,27 @@ const MESSAGE_BYTES_MAX = LIMITS.frameBytes + 1024;
 const UNREAD_BYTES_MAX = 4 * LIMITS.frameBytes;
 const CONNECT_WITHIN_MS = 10_000;
 const PING_INTERVAL_MS = 20_000;
-const PING_TIMEOUT_MS = 20_000;
+/**
+ * A pong waits behind the frame that the device is sending. The largest one takes 67 s on a line of 1 Mbit/s, a message of
+ * 1 MiB as long on one of 125 kbit/s, and there has to be room for repeats on a bad one. What a dead line costs meanwhile
+ * is some memory: a device that comes back does not wait for the end of its old connection.
+ */
+const PING_TIMEOUT_MS = 90_000;
+/** Handshakes that may be under way beyond the limit of connections: each of them is told that it is one too many. */
+const TOLD_BUSY_MAX = 256;
+const BUSY_RETRY_MS = 10_000;
 
 /**
  * WebSocket only: frames are binary and already compact, so neither polling nor compression earns its memory. The
  * Origin is checked before the upgrade, because CORS does not cover WebSockets; the token right behind it.
  */
-export function createFrameServer(server: HttpServer, ports: FrameServerPorts): FrameServer {
+export function createFrameServer(
+  server: HttpServer,
+  ports: FrameServerPorts,
+  limits: ConnectionLimits,
+): FrameServer {
   let isRefusing = false;
+  const places = new Places(limits);
   const io = new Server(server, {
     path: SOCKET_PATH,
     transports: ['websocket'],
@@ -53,22 +67,36 @@ export function createFrameServer(server: HttpServer, ports: FrameServerPorts): 
     pingInterval: PING_INTERVAL_MS,
     pingTimeout: PING_TIMEOUT_MS,
     allowRequest: (request, decide) => {
-      const problem = isRefusing ? 'shutting-down' : originProblem(request, ports);
+      const isCrowded = io.engine.clientsCount >= limits.connectionsMax + TOLD_BUSY_MAX;
+      const problem = isRefusing ? 'shutting-down' : isCrowded ? 'busy' : originProblem(request, ports);
       decide(problem, problem === undefined);
     },
   });
   io.engine.use(refuseSecondTransport);
   const principals = new WeakMap<Socket, Principal>();
   io.use((socket, next) => {
+    const refuse = (error: Error): void => {
+      next(error);
+      // Whoever was refused has no more business here, and should not sit on a connection.
+      setImmediate(() => socket.conn.close());
+    };
     const decide = async (): Promise<void> => {
+      let principal: Principal;
       try {
-        principals.set(socket, await admit(socket, ports));
+        principal = await admit(socket, ports);
       } catch (error) {
         const isBusy = error instanceof CodedError && error.code === 'busy';
         if (isBusy) ports.logger.error({ error }, 'a token could not be checked');
-        next(refusal(isBusy ? 'busy' : 'unauthorized'));
-        return;
+        return refuse(refusal(isBusy ? 'busy' : 'unauthorized'));
       }
+      const leave = places.take(principal.subject);
+      if (leave === undefined) {
+        ports.logger.warn({ subject: principal.subject }, 'a connection too many was turned away');
+        return refuse(refusal('busy', BUSY_RETRY_MS));
+      }
+      socket.conn.once('close', leave);
+      if (socket.conn.readyState !== 'open') return leave();
+      principals.set(socket, principal);
       next();
     };
     decide().catch((error: unknown) => ports.logger.error({ error }, 'a handshake failed'));
@@ -115,8 +143,9 @@ async function admit(socket: Socket, ports: FrameServerPorts): Promise<Principal
 }
 
 /** What the client gets as `connect_error`: the code, in the place that socket.io has for it. */
-function refusal(code: 'unauthorized' | 'busy'): Error {
-  return Object.assign(new Error(CODES[code].meaning), { data: { code } });
+function refusal(code: 'unauthorized' | 'busy', retryAfterMs?: number): Error {
+  const data = retryAfterMs === undefined ? { code } : { code, retryAfterMs };
+  return Object.assign(new Error(CODES[code].meaning), { data });
 }
 
 function frameSocket(socket: Socket): FrameSocket {

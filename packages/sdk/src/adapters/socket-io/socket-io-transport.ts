@@ -69,8 +69,11 @@ class SocketConnection implements Connection {
     socket.on('connect_error', (error) => this.#end(reasonOf(error)));
     socket.on('disconnect', (reason) => this.#end({ code: 'lost', detail: reason }));
     socket.connect();
-    // A line that breaks between the upgrade and socket.io's own greeting ends in neither of the two above.
-    socket.io.engine.on('close', (reason) => this.#end({ code: 'lost', detail: reason }));
+    // A line that breaks between the upgrade and socket.io's own greeting ends in neither of the two above. socket.io closes
+    // a refused connection just before it tells why: that comes first.
+    socket.io.engine.on('close', (reason) => {
+      queueMicrotask(() => this.#end({ code: 'lost', detail: reason }));
+    });
   }
 
   #received(frame: unknown): void {
@@ -89,17 +92,24 @@ class SocketConnection implements Connection {
   }
 }
 
+/** How long the gateway asks to wait, if it does. */
+function retryAfter(data: unknown): { readonly retryAfterMs?: number } {
+  const wait: unknown =
+    typeof data === 'object' && data !== null && 'retryAfterMs' in data ? data.retryAfterMs : undefined;
+  return typeof wait === 'number' && wait >= 0 ? { retryAfterMs: wait } : {};
+}
+
 /** The gateway's code stands in `data`, where socket.io carries it; a broken network has none. */
 function reasonOf(error: Error): CloseReason {
   const data: unknown = 'data' in error ? error.data : undefined;
   const code = typeof data === 'object' && data !== null && 'code' in data ? data.code : undefined;
   switch (code) {
     case 'unauthorized':
-    case 'busy':
     case 'origin-not-allowed':
       return { code, detail: error.message };
+    case 'busy':
     case 'shutting-down':
-      return { code: 'busy', detail: error.message };
+      return { code: 'busy', detail: error.message, ...retryAfter(data) };
     default:
       return { code: 'lost', detail: error.message };
   }

@@ -30,7 +30,7 @@ const SLOWEST_LINE = 8;
 const PROMPT_ANSWER_MS = 2_000;
 const SLOW_ANSWER_MS = 8_000;
 const PACE_BYTES_MIN = 32 * 1024;
-/** Of what is in flight, so much may have to pass before the next answer can come. */
+/** Of what is in flight, so much may have to pass before the next answer can come; more when one push is larger. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 /** One step of the machine in `outbox-state.ts`. Changes `state` in place. */
@@ -415,7 +415,9 @@ function dropIdleContents(state: OutboxState): void {
 
 function answerDeadline(draining: Draining): Instant | undefined {
   if (draining.progressAt === undefined) return undefined;
-  const transferMs = Math.min(draining.inFlightBytes, ANSWER_BYTES_MAX) / SLOWEST_LINE;
+  const firstBytes = draining.inFlight[0]?.bytes ?? 0;
+  const passing = Math.min(draining.inFlightBytes, Math.max(ANSWER_BYTES_MAX, firstBytes));
+  const transferMs = passing / SLOWEST_LINE;
   return later(draining.progressAt, LIMITS.answerTimeoutMs + transferMs);
 }
 
