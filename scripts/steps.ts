@@ -20,6 +20,11 @@ export const steps: readonly Step[] = [
   check('unused', 'knip'),
   vitest('simulation', 'beyond'),
   vitest('wire', 'beyond'),
+  {
+    name: 'canaries',
+    command: 'node --conditions=@fieldpost/source test/canaries/main.ts',
+    part: 'beyond',
+  },
   vitest('browser', 'beyond'),
   vitest('hazards', 'beyond'),
   vitest('e2e', 'beyond'),

@@ -90,6 +90,10 @@ export const QUICK_WORLDS: readonly WorldSetup[] = [
   setUp('power-loss', 'a device that loses power twice, and starts again with what its disk holds', TWO, {
     powerLoss: 2,
   }),
+  setUp('lost-between-epochs', 'a frame lost while messages of two starts are on their way', TWO, {
+    powerLoss: 1,
+    lose: 1,
+  }),
   setUp('clone', 'a disk copied to a second device, and both go on', TWO, { clone: 1 }, CLONE),
   setUp('disk-rollback', 'a disk set back to an older copy', THREE, { diskRollback: 1 }),
   setUp(

@@ -1,0 +1,5 @@
+import type { Canary } from '../canary.ts';
+import { DEVICE_CANARIES } from './device-canaries.ts';
+import { GATEWAY_CANARIES } from './gateway-canaries.ts';
+
+export const ALL_CANARIES: readonly Canary[] = [...GATEWAY_CANARIES, ...DEVICE_CANARIES];

@@ -1,0 +1,255 @@
+import type { Canary } from '../canary.ts';
+
+const ACCEPT = 'packages/gateway/src/core/accept.ts';
+const INTAKE = 'packages/gateway/src/shell/intake.ts';
+const ACCEPT_TEST = 'packages/gateway/src/core/accept.test.ts';
+const STORES_TEST = 'test/adapters/gateway-stores.test.ts';
+
+/** Bugs in how the gateway takes, keeps and hands out messages. */
+export const GATEWAY_CANARIES: readonly Canary[] = [
+  {
+    name: 'synchronous-normal',
+    bug: 'SQLite commits without syncing its log',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/open-database.ts',
+        find: "expect(database, 'synchronous', 'FULL', 2);",
+        replace: "expect(database, 'synchronous', 'NORMAL', 1);",
+      },
+    ],
+    checks: [{ kind: 'power-loss', when: 'quick', cycles: 40 }],
+  },
+  {
+    name: 'answer-before-commit',
+    bug: 'a push is acknowledged when it is decided, before it is committed',
+    edits: [
+      {
+        module: INTAKE,
+        find: 'const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {',
+        replace: `const result = await store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => ({
+        changes: [],
+        result: decideAccept(snapshot, push, context).result,
+      }));
+      const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {`,
+      },
+      {
+        module: INTAKE,
+        find: 'const result = await deciding.finally(() => (bytesUnderWay -= push.bytes));',
+        replace: 'deciding.catch(() => undefined).finally(() => (bytesUnderWay -= push.bytes));',
+      },
+    ],
+    checks: [{ kind: 'simulation', when: 'quick', seeds: 30 }],
+  },
+  {
+    name: 'answer-before-commit-in-the-store',
+    bug: 'the SQLite store answers the calls of a group before it commits them',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/group-commit.ts',
+        find: `      this.#statements.commit.run();
+    } catch (error) {`,
+        replace: `      for (const call of group) call.answer();
+      setImmediate(() => this.#statements.commit.run());
+      return;
+    } catch (error) {`,
+      },
+    ],
+    checks: [{ kind: 'power-loss', when: 'quick', cycles: 40 }],
+  },
+  {
+    name: 'mark-in-a-second-transaction',
+    bug: 'messages are committed first, the high-water mark of their stream afterwards',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/sqlite-store.ts',
+        find: `    return this.#commits.write(() => {
+      const { changes, result } = decide(this.#load(scope));
+      for (const change of changes) this.#groupBytes += this.#write(change);
+      return result;
+    });`,
+        replace: `    const marks: Decision<Result>['changes'][number][] = [];
+    const written = this.#commits.write(() => {
+      const { changes, result } = decide(this.#load(scope));
+      for (const change of changes)
+        if (change.type === 'advance') marks.push(change);
+        else this.#groupBytes += this.#write(change);
+      return result;
+    });
+    return written.then((result) =>
+      this.#commits.write(() => {
+        for (const change of marks) this.#write(change);
+        return result;
+      }),
+    );`,
+      },
+    ],
+    checks: [{ kind: 'power-loss', when: 'quick', cycles: 40 }],
+  },
+  {
+    name: 'gaps-accepted',
+    bug: 'a number beyond the next one is taken, and what is between is passed over',
+    edits: [
+      {
+        module: ACCEPT,
+        find: 'const start = lane.accepted + 1 - run.first;',
+        replace: 'const start = Math.max(0, lane.accepted + 1 - run.first);',
+      },
+    ],
+    checks: [
+      { kind: 'model', when: 'quick', world: 'network', statesMax: 20_000 },
+      { kind: 'simulation', when: 'nightly', seeds: 100 },
+    ],
+  },
+  {
+    name: 'refusal-without-its-number',
+    bug: 'a refused message does not take its number, and blocks those behind it',
+    edits: [
+      {
+        module: ACCEPT,
+        find: `  lane.accepted = fate.number;
+  lane.acceptedId = fate.id;
+  lane.told.add(type, fate);`,
+        replace: '  lane.told.add(type, fate);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: ACCEPT_TEST },
+      { kind: 'worlds', when: 'nightly' },
+    ],
+  },
+  {
+    name: 'refusal-in-one-answer',
+    bug: 'a refusal is told in the answer to its push and never again',
+    edits: [
+      {
+        module: 'packages/gateway/src/core/told-fates.ts',
+        find: 'this.refusals = [...(row?.refusals ?? [])];',
+        replace: 'this.refusals = [];',
+      },
+    ],
+    checks: [
+      { kind: 'model', when: 'quick', world: 'refusal', statesMax: 20_000 },
+      { kind: 'simulation', when: 'nightly', seeds: 60 },
+    ],
+  },
+  {
+    name: 'older-session-still-writes',
+    bug: 'a push of a session that a newer one has replaced is taken',
+    edits: [
+      {
+        module: 'packages/gateway/src/core/session-check.ts',
+        find: 'if (isSameSession(row.session, session)) return undefined;',
+        replace: 'return undefined;',
+      },
+    ],
+    checks: [
+      { kind: 'model', when: 'quick', world: 'network', statesMax: 20_000 },
+      { kind: 'suite', when: 'nightly', project: 'wire', file: 'test/wire/sessions.test.ts' },
+    ],
+  },
+  {
+    name: 'conflict-answered-as-success',
+    bug: 'a producer who repeats an id with another body hears that all is well',
+    edits: [
+      {
+        module: 'packages/gateway/src/core/produce.ts',
+        find: 'if (first !== undefined && !isSameContent(first, message))',
+        replace: 'if (first !== undefined && first.sentAt < 0 && !isSameContent(first, message))',
+      },
+    ],
+    checks: [
+      {
+        kind: 'suite',
+        when: 'quick',
+        project: 'unit',
+        file: 'packages/gateway/src/http/routes/send.test.ts',
+      },
+    ],
+  },
+  {
+    name: 'settle-without-receipt-check',
+    bug: 'a message is settled by whoever names its place, with whatever lease (SQLite)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/operations/settle.ts',
+        find: 'return hold !== undefined && hold.until > now && hold.token === parts?.token;',
+        replace: 'return hold !== undefined && parts !== undefined && hold.until > now;',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+  },
+  {
+    name: 'settle-without-receipt-check-in-memory',
+    bug: 'the same in the memory store, on which simulated consumers work',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/memory-store.ts',
+        find: '    message.leaseToken !== parts?.token ||\n',
+        replace: '',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+  },
+  {
+    name: 'lease-never-ends',
+    bug: 'an old lease still settles after its end, by a clock that stood still',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/operations/settle.ts',
+        find: 'return hold !== undefined && hold.until > now && hold.token === parts?.token;',
+        replace: 'return hold !== undefined && hold.token === parts?.token;',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+  },
+  {
+    name: 'token-not-checked-again',
+    bug: 'a connection goes on under a token that has ended',
+    edits: [
+      {
+        module: 'packages/gateway/src/core/connection.ts',
+        find: 'if (now >= state.principal.expiresAt) {',
+        replace: "if (state.phase !== 'live' && now >= state.principal.expiresAt) {",
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: 'packages/gateway/src/core/connection.test.ts' },
+      { kind: 'suite', when: 'nightly', project: 'wire', file: 'test/wire/tokens.test.ts' },
+    ],
+  },
+  {
+    name: 'batch-stored-in-part',
+    bug: 'a transaction that fails half-way leaves what it had written (SQLite)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/group-commit.ts',
+        find: '      this.#statements.rollbackTo.run();\n',
+        replace: '',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+  },
+  {
+    name: 'rejection-nobody-handles',
+    bug: 'a failed store leaves a promise of a connection rejected, with nobody to hear it',
+    edits: [
+      {
+        module: 'packages/gateway/src/shell/device-connection.ts',
+        find: `      (error: unknown) => {
+        this.#ports.logger.error({ error }, 'a frame could not be served');`,
+        replace: `      (error: unknown) => {
+        Promise.reject(error);
+        this.#ports.logger.error({ error }, 'a frame could not be served');`,
+      },
+    ],
+    checks: [
+      {
+        kind: 'suite',
+        when: 'quick',
+        project: 'unit',
+        file: 'packages/gateway/src/shell/device-connection.test.ts',
+        by: 'unhandled rejection',
+      },
+    ],
+  },
+];

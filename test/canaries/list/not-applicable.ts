@@ -1,0 +1,40 @@
+import type { NotApplicable } from '../canary.ts';
+
+/** Bugs of the list whose feature is not there yet. Each becomes a canary together with its feature. */
+export const NOT_APPLICABLE: readonly NotApplicable[] = [
+  {
+    name: 'cursor-before-message',
+    bug: 'a device stores the cursor of its inbox before the message',
+    reason: 'there is no inbox yet',
+  },
+  {
+    name: 'inbox-confirmed-before-commit',
+    bug: 'a device confirms a message of its inbox before it is committed',
+    reason: 'there is no inbox yet',
+  },
+  {
+    name: 'tenant-missing-from-a-query',
+    bug: 'a statement forgets to ask whose rows they are',
+    reason: 'there are no tenants yet: one store holds the queues of one',
+  },
+  {
+    name: 'cancelled-after-delivery',
+    bug: 'a message that was delivered is told as cancelled',
+    reason: 'messages cannot be cancelled yet',
+  },
+  {
+    name: 'clock-jump-expires-the-outbox',
+    bug: 'a clock that jumps makes a device expire what waits',
+    reason: 'devices do not expire messages yet',
+  },
+  {
+    name: 'expired-message-delivered',
+    bug: 'a message is handed out after its time to live',
+    reason: 'queues do not expire messages yet',
+  },
+  {
+    name: 'idle-journal-not-offered',
+    bug: 'a device with nothing to send does not offer its journal after the store went back',
+    reason: 'devices do not send from their journal yet',
+  },
+];
