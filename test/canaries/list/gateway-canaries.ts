@@ -61,26 +61,16 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     bug: 'messages are committed first, the high-water mark of their stream afterwards',
     edits: [
       {
-        module: 'packages/gateway/src/adapters/sqlite/sqlite-store.ts',
-        find: `    return this.#commits.write(() => {
-      const { changes, result } = decide(this.#load(scope));
-      for (const change of changes) this.#groupBytes += this.#write(change);
-      return result;
-    });`,
-        replace: `    const marks: Decision<Result>['changes'][number][] = [];
-    const written = this.#commits.write(() => {
-      const { changes, result } = decide(this.#load(scope));
-      for (const change of changes)
-        if (change.type === 'advance') marks.push(change);
-        else this.#groupBytes += this.#write(change);
-      return result;
-    });
-    return written.then((result) =>
-      this.#commits.write(() => {
-        for (const change of marks) this.#write(change);
-        return result;
-      }),
-    );`,
+        module: 'packages/gateway/src/adapters/sqlite/operations/write-change.ts',
+        find: '        advance(change);\n',
+        replace: `        setImmediate(() => {
+          try {
+            advance(change);
+          } catch {
+            // It stands elsewhere by now.
+          }
+        });
+`,
       },
     ],
     checks: [{ kind: 'power-loss', when: 'quick', cycles: 40 }],
