@@ -6,7 +6,7 @@ import { StoreError } from '../../core/store-error.ts';
  *
  *     queue (12 bits) ‖ 7 − priority (3 bits) ‖ arrival (38 bits)        53 bits, a JavaScript safe integer
  *
- * - queue: 0 … 4,095. The number of a deleted queue is given again when the others are used up.
+ * - queue: 0 … 4,095. The number of a deleted queue is given again when the others are used up, and its rows are gone.
  * - 7 − priority: the highest priority comes first.
  * - arrival: 1 … 274,877,906,943, one counter per queue: a thousand messages a second for 8.7 years. A queue that has
  *   used half of it starts again at 1 when it is empty; one that never is empty refuses with `quota-exceeded` at the end.
@@ -37,6 +37,11 @@ export function queueStart(queueNumber: number): number {
 /** The first key behind those of the queue. */
 export function queueEnd(queueNumber: number): number {
   return queueStart(queueNumber) + QUEUE_KEYS;
+}
+
+/** The number of the queue that a key belongs to. */
+export function queueOfKey(key: number): number {
+  return Math.floor(key / QUEUE_KEYS);
 }
 
 /** The first key of a priority within the queue's keys. */

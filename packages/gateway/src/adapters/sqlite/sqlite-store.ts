@@ -27,6 +27,7 @@ import { prepareReceive, type Receive } from './operations/receive.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
 import { prepareWriteChange, type WriteChange } from './operations/write-change.ts';
 import { QueueStates } from './queue-states.ts';
+import { QueueSweeper } from './queue-sweeper.ts';
 import { callerError, openingError } from './sqlite-error.ts';
 import { Symbols } from './symbols.ts';
 
@@ -106,6 +107,7 @@ class SqliteStore implements GatewayStore {
   readonly #database: Database.Database;
   readonly #commits: GroupCommit;
   readonly #queues: QueueStates;
+  readonly #sweeper: QueueSweeper;
   readonly #load: LoadSnapshot;
   readonly #write: WriteChange;
   readonly #receive: Receive;
@@ -141,12 +143,17 @@ class SqliteStore implements GatewayStore {
       },
       onFailure: (error) => onFailure?.(error),
     });
+    this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work));
+    this.#sweeper.resume();
   }
 
   transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result> {
     return this.#commits.write(() => {
       const { changes, result } = decide(this.#load(scope));
-      for (const change of changes) this.#groupBytes += this.#write(change);
+      for (const change of changes) {
+        this.#groupBytes += this.#write(change);
+        if (change.type === 'delete-queue') this.#sweeper.wake();
+      }
       return result;
     });
   }

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { StoreError } from '../../../core/store-error.ts';
 import type { QueueRow } from '../../../ports/gateway-store.ts';
-import { QUEUES_MAX } from '../message-key.ts';
+import { queueEnd, QUEUES_MAX, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 
 /** Creates a queue or changes its properties. */
@@ -12,28 +12,41 @@ export function preparePutQueue(database: Database.Database, queues: QueueStates
   const insert = database.prepare(
     `INSERT INTO queues (number, name, max_body_bytes, created_at, arrivals, messages, bytes) VALUES (?, ?, ?, ?, 0, 0, 0)`,
   );
-  const findLast = database.prepare<[], { number: number | null }>(
-    'SELECT max(number) AS number FROM queues',
-  );
-  const findGap = database.prepare<[], { number: number }>(
-    `SELECT 0 AS number WHERE NOT EXISTS (SELECT 1 FROM queues WHERE number = 0)
-     UNION ALL
-     SELECT number + 1 FROM queues AS one WHERE NOT EXISTS (SELECT 1 FROM queues WHERE number = one.number + 1)
-     ORDER BY number LIMIT 1`,
-  );
+  const freeNumber = prepareFreeNumber(database);
 
   return (row) => {
     queues.forget(row.name);
     if (update.run(row.maxBodyBytes, row.createdAt, row.name).changes === 1) return;
-    const next = (findLast.get()?.number ?? -1) + 1;
-    // Numbers of deleted queues are given again only when the others are used up.
-    const number = next < QUEUES_MAX ? next : (findGap.get()?.number ?? QUEUES_MAX);
-    if (number >= QUEUES_MAX) {
+    const number = freeNumber();
+    if (number === undefined) {
       throw new StoreError(
         'quota-exceeded',
         `queue "${row.name}": the store holds ${QUEUES_MAX} queues already; delete one first`,
       );
     }
     insert.run(number, row.name, row.maxBodyBytes, row.createdAt);
+  };
+}
+
+/**
+ * A number that no queue has, and no row of a deleted queue that is still being emptied. Numbers of deleted queues are
+ * given again only when the others are used up.
+ */
+function prepareFreeNumber(database: Database.Database): () => number | undefined {
+  const findLast = database.prepare<[], number | null>('SELECT max(number) FROM queues').pluck();
+  const isTaken = database
+    .prepare<[number, number, number, number], number>(
+      `SELECT EXISTS (SELECT 1 FROM queues WHERE number = ?)
+         OR EXISTS (SELECT 1 FROM messages WHERE key >= ? AND key < ?)
+         OR EXISTS (SELECT 1 FROM sends WHERE queue = ?)`,
+    )
+    .pluck();
+  const isFree = (number: number): boolean =>
+    isTaken.get(number, queueStart(number), queueEnd(number), number) === 0;
+  return () => {
+    const last = findLast.get() ?? -1;
+    for (let number = last + 1; number < QUEUES_MAX; number++) if (isFree(number)) return number;
+    for (let number = 0; number < last; number++) if (isFree(number)) return number;
+    return undefined;
   };
 }
