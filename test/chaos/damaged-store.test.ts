@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openSqliteStore } from '@fieldpost/gateway/testing';
 import { CodedError, createRng } from '@fieldpost/protocol';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { PowerLossDisk } from '../support/power-loss/power-loss-disk.ts';
 import { startWriter } from './crash-cycles.ts';
 import { damageFile } from './damage/damage-file.ts';
@@ -65,7 +65,8 @@ test(
       outcomes[outcome] += 1;
       if (outcome === 'wrong') wrong.push({ cycle, damage, problems: found.problems.slice(0, 3) });
     }
-    recordCycles({
+    recordRun({
+      type: 'cycles',
       fault: 'files-gateway',
       cycles: CYCLES,
       fired: CYCLES,

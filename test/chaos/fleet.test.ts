@@ -1,6 +1,6 @@
 import { createRng } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { FLEET_FAULTS, type FleetFaultName } from './fleet/fleet-faults.ts';
 import { Fleet } from './fleet/fleet.ts';
 
@@ -33,7 +33,8 @@ describe.concurrent('a fleet under load', { timeout: 120_000 + CYCLES * 60_000 }
       await fleet.dispose();
     }
     const { checked, unknown } = fleet.book;
-    recordCycles({
+    recordRun({
+      type: 'cycles',
       fault,
       cycles,
       fired,

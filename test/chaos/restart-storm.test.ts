@@ -1,7 +1,7 @@
 import { connect, type Fieldpost, type Sent } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { afterEach, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
 import { until } from '../support/until.ts';
@@ -51,7 +51,8 @@ test(
     await allDelivered([...offline, ...last]);
 
     const queue = new QueueAtGateway({ name: 'orders', url: () => url, token });
-    recordCycles({
+    recordRun({
+      type: 'cycles',
       fault: 'storm',
       cycles: 1,
       fired: 1,

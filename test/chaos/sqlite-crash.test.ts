@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRng } from '@fieldpost/protocol';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { PowerLossDisk } from '../support/power-loss/power-loss-disk.ts';
 import { type CycleResult, runCrashCycles, startWriter, type Writer } from './crash-cycles.ts';
 import type { WriterOrder, WriterReport } from './sqlite-writer/writer-messages.ts';
@@ -171,7 +171,8 @@ describe('the SQLite store on a disk that fails', { timeout: 60_000 }, () => {
 
 function record(fault: 'store-kill' | 'store-power', seed: string, result: CycleResult): void {
   const { ledger, cycles, cyclesPerMinute, ends } = result;
-  recordCycles({
+  recordRun({
+    type: 'cycles',
     fault,
     cycles,
     fired: ends.kill + ends.drop + ends.torn,

@@ -1,6 +1,6 @@
 import { createRng } from '@fieldpost/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { TABLET_FAULTS, type TabletFault, type TabletFaultName } from './tablet/tablet-faults.ts';
 import { TabletStage } from './tablet/tablet-stage.ts';
 
@@ -44,7 +44,8 @@ describe.concurrent('a tablet', { timeout: 180_000 + CYCLES * 60_000 }, () => {
       await tablet.dispose();
     }
     const { checked } = tablet.book;
-    recordCycles({
+    recordRun({
+      type: 'cycles',
       fault,
       cycles,
       fired,

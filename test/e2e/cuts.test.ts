@@ -2,7 +2,7 @@ import { LIMITS } from '@fieldpost/protocol';
 import { connect } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHAOS_SEED, recordCycles } from '../reliability/record-cycles.ts';
+import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
 import { type ProxyMode, startTcpProxy } from '../support/tcp-proxy.ts';
@@ -48,7 +48,8 @@ describe.each<Way>(['socket', 'http'])('over %s', (way) => {
         if (cuts !== 1 || !isNoticed || run.outcomes !== 'delivered' || run.arrived !== run.sent)
           unlike.push({ place, ...run, cuts });
       });
-      recordCycles({
+      recordRun({
+        type: 'cycles',
         fault: 'line-cut',
         cycles: places.length,
         fired: places.length,

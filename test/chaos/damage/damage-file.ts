@@ -1,9 +1,9 @@
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import type { Rng } from '@fieldpost/protocol';
 
 /** Harms one of the files by chance: some bits turned, a sector emptied, or the end cut off. Tells what it did. */
 export function damageFile(files: readonly string[], rng: Rng): string {
-  const file = rng.pick(files);
+  const file = rng.pick(files.filter((name) => statSync(name).size > 0));
   const bytes = readFileSync(file);
   const name = file.slice(file.lastIndexOf('/') + 1);
   if (rng.chance(0.3)) {

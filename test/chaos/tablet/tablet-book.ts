@@ -50,6 +50,16 @@ export class TabletBook {
     };
   }
 
+  /** Whether these are, of each lane that lacks any, the last that were saved: a hole is not. */
+  areNewest(missing: readonly string[]): boolean {
+    const lacking = new Set(missing);
+    return [...this.#lanes].every(([lane, { saved }]) => {
+      const numbers = saved.toSorted((left, right) => left - right);
+      const first = numbers.findIndex((number) => lacking.has(`${lane}:${number}`));
+      return first < 0 || numbers.slice(first).every((number) => lacking.has(`${lane}:${number}`));
+    });
+  }
+
   /**
    * Compares a queue with what its lanes saved. What was sent and never reported as saved, because its tab died first,
    * may be there or not; once at most, and in order.
