@@ -91,12 +91,15 @@ async function execute(step: NightlyStep): Promise<Outcome> {
     timeout: step.minutesMax * 60_000,
     killSignal: 'SIGKILL',
     env: {
+      ...step.environment,
+      // What is set outside counts: a shorter night, a seed to repeat.
       ...process.env,
       PATH: [join(repository, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
       DO_NOT_TRACK: '1',
       // A share of everything is not published again beside the whole of it.
-      ...(step.name === 'test' ? {} : { CHAOS_RESULTS: folder, CHAOS_SEED: run.seed }),
-      ...step.environment,
+      ...(step.name === 'test'
+        ? {}
+        : { CHAOS_RESULTS: folder, CHAOS_SEED: process.env['CHAOS_SEED'] ?? run.seed }),
     },
   });
   let said = '';
