@@ -1,6 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { newQueueRow } from '@fieldpost/gateway/testing';
 import type { GatewayStore, NewMessage } from '@fieldpost/gateway/testing/suites';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -26,7 +27,7 @@ async function openWithQueue(
 ): Promise<GatewayStore> {
   store = await harness.openWith(...parameters);
   await store.transact({}, () => ({
-    changes: [{ type: 'put-queue', row: { name: 'orders', maxBodyBytes: 1, createdAt: 1 } }],
+    changes: [{ type: 'put-queue', row: newQueueRow('orders', 1, { retryDelaysMs: [] }) }],
     result: undefined,
   }));
   return store;
@@ -231,7 +232,7 @@ describe('limits', () => {
     const opened = await openWithQueue({});
     const putQueue = (name: string): Promise<undefined> =>
       opened.transact({}, () => ({
-        changes: [{ type: 'put-queue', row: { name, maxBodyBytes: 1, createdAt: 1 } }],
+        changes: [{ type: 'put-queue', row: newQueueRow(name, 1) }],
         result: undefined,
       }));
     await Promise.all(Array.from({ length: 4095 }, (_, index) => putQueue(`queue-${index}`)));

@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { newQueueRow } from '@fieldpost/gateway/testing';
 import type { GatewayStore } from '@fieldpost/gateway/testing/suites';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -41,7 +42,7 @@ async function closeAll(): Promise<void> {
 
 async function put(store: GatewayStore, ...names: string[]): Promise<void> {
   for (const name of names) {
-    const row = { name, maxBodyBytes: 1, createdAt: 1 };
+    const row = newQueueRow(name, 1);
     await store.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
   }
 }

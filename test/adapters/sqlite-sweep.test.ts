@@ -1,3 +1,4 @@
+import { newQueueRow } from '@fieldpost/gateway/testing';
 import type { GatewayStore, NewMessage } from '@fieldpost/gateway/testing/suites';
 import type { MessageId } from '@fieldpost/protocol';
 import Database from 'better-sqlite3';
@@ -120,7 +121,7 @@ async function openWith(open = (file: string) => new Database(file)): Promise<Ga
 }
 
 async function makeQueue(to: GatewayStore, name: string): Promise<void> {
-  const row = { name, maxBodyBytes: 1, createdAt: 1 };
+  const row = newQueueRow(name, 1);
   await to.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
 }
 

@@ -1,3 +1,4 @@
+import { newQueueRow } from '@fieldpost/gateway/testing';
 import type {
   GatewayStore,
   GatewayStoreHarness,
@@ -12,11 +13,11 @@ import { QueueModel } from './store-model.ts';
 
 /** Each store beside a model of a queue, through the same random operations. */
 const SEED = 20261123;
-const RUNS = 40;
-const QUEUE = { name: 'orders', maxBodyBytes: 1000, createdAt: 1 };
+const RUNS = 30;
+const QUEUE = newQueueRow('orders', 1, { maxDeliveries: 3, retryDelaysMs: [10, 0, 100] });
 
 type Operation =
-  | { readonly type: 'append' | 'append-in-vain'; readonly priorities: readonly number[] }
+  | { readonly type: 'append' | 'append-in-vain'; readonly messages: readonly Sample[] }
   | { readonly type: 'receive'; readonly max: number; readonly leaseMs: number }
   /** `picks` choose among all receipts ever given. */
   | {
@@ -30,12 +31,30 @@ type Operation =
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'reopen' | 'delete' };
 
-const priorities = fc.array(fc.constantFrom(3, 3, 3, 0, 5, 7), { minLength: 1, maxLength: 20 });
+/** Mostly plain messages; the others live for a time, wait for one, or belong to one of a few groups. */
+interface Sample {
+  readonly priority: number;
+  readonly liveMs: number | undefined;
+  readonly waitMs: number | undefined;
+  readonly groupId: string | undefined;
+}
+
+const rarely = <Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> =>
+  fc.option(value, { freq: 3, nil: undefined });
+const samples = fc.array(
+  fc.record<Sample>({
+    priority: fc.constantFrom(3, 3, 3, 0, 5, 7),
+    liveMs: rarely(fc.constantFrom(1, 60, 500, 5000)),
+    waitMs: rarely(fc.constantFrom(1, 20, 300)),
+    groupId: rarely(fc.constantFrom('a', 'b')),
+  }),
+  { minLength: 1, maxLength: 20 },
+);
 const ms = fc.constantFrom(0, 1, 10, 50, 100, 1000);
-const how = fc.constantFrom<Settlement['type']>('ack', 'ack', 'nack', 'release', 'extend');
+const how = fc.constantFrom<Settlement['type']>('ack', 'ack', 'nack', 'release', 'extend', 'reject');
 const operation: fc.Arbitrary<Operation> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ type: fc.constant('append' as const), priorities }) },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('append-in-vain' as const), priorities }) },
+  { weight: 4, arbitrary: fc.record({ type: fc.constant('append' as const), messages: samples }) },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('append-in-vain' as const), messages: samples }) },
   {
     weight: 8,
     arbitrary: fc.record({
@@ -57,7 +76,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 
 test.each(GATEWAY_STORES)(
   '$folder does what the model does, through random operations',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ({ createHarness }) => {
     let operations = 0;
     const property = fc.asyncProperty(fc.array(operation, { maxLength: 120, size: 'max' }), async (list) => {
@@ -85,7 +104,7 @@ interface World {
 }
 
 async function createWorld(harness: GatewayStoreHarness): Promise<World> {
-  const model = new QueueModel();
+  const model = new QueueModel(QUEUE);
   const receipts: string[] = [];
   let store: GatewayStore = await harness.open();
   let now = 1_800_000_000_000;
@@ -108,7 +127,7 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
     switch (next.type) {
       case 'append':
       case 'append-in-vain': {
-        const messages = next.priorities.map((priority) => newMessage(++made, priority));
+        const messages = next.messages.map((sample) => newMessage(++made, sample, now));
         const inVain = next.type === 'append-in-vain';
         const appending = store.transact({}, () => ({
           changes: [
@@ -128,10 +147,11 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
           settlement(type, receipts[pick % (receipts.length || 1)] ?? 'none', time),
         );
         const results = await store.settle({ queue: 'orders', settlements, now });
-        return expect(results).toEqual(settlements.map((one) => model.settle(one, now)));
+        return expect(results).toEqual(model.settle(settlements, now));
       }
       case 'wait':
         now += next.ms;
+        model.endDue(now);
         return;
       case 'reopen':
         await store.close();
@@ -148,12 +168,22 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
   };
 
   const compare = async (): Promise<void> => {
+    // A lease of no time is over at once.
+    model.endDue(now);
     const { messages } = await store.peek({ queue: 'orders', limit: 10_000, bodies: true, now });
     expect(messages.map(({ body, deliveryCount, state }) => ({ body, deliveryCount, state }))).toEqual(
       model.states(now),
     );
     expect(await store.getQueue('orders', now)).toMatchObject(model.counts(now));
     expect(await store.nextVisibleAt('orders', now)).toBe(model.nextVisibleAt(now));
+    const letters = await store.peek({ queue: 'orders;dead-letter', limit: 10_000, bodies: true, now });
+    const told = letters.messages.map(({ body, story }) =>
+      JSON.stringify([[...body], story?.entries[0]?.code, story?.deliveries]),
+    );
+    const expected = model
+      .deadLetters()
+      .map(({ body, code, deliveries }) => JSON.stringify([[...body], code, deliveries]));
+    expect(told.toSorted()).toEqual(expected.toSorted());
   };
 
   const dispose = async (): Promise<void> => {
@@ -168,19 +198,34 @@ function put(store: GatewayStore): Promise<undefined> {
   return store.transact({}, () => ({ changes: [{ type: 'put-queue', row: QUEUE }], result: undefined }));
 }
 
-function newMessage(number: number, priority: number): NewMessage {
+function newMessage(number: number, sample: Sample, now: number): NewMessage {
+  const { priority, liveMs, waitMs, groupId } = sample;
+  const terms = {
+    ...(liveMs === undefined ? {} : { expiresAt: now + liveMs }),
+    ...(waitMs === undefined ? {} : { visibleAt: now + waitMs }),
+    ...(groupId === undefined ? {} : { groupId }),
+  };
   const id = bytesFromUuid(`01890000-0000-7000-8000-${number.toString(16).padStart(12, '0')}`);
   const body = new TextEncoder().encode(`message ${number}`);
-  return { id, properties: new Uint8Array(number % 3), body, priority, sentAt: number, arrivedAt: number };
+  return {
+    id,
+    properties: new Uint8Array(number % 3),
+    body,
+    priority,
+    sentAt: number,
+    arrivedAt: number,
+    terms,
+  };
 }
 
 function settlement(type: Settlement['type'], receipt: string, time: number): Settlement {
   switch (type) {
     case 'nack':
-      return { type, receipt, delayMs: time };
+      return time === 1 ? { type, receipt } : { type, receipt, delayMs: time };
     case 'extend':
       return { type, receipt, leaseMs: time };
     case 'ack':
+    case 'reject':
     case 'release':
       return { type, receipt };
   }

@@ -9,6 +9,7 @@ import {
   createMemoryDisk,
   type MemoryDisk,
   type MemoryStore,
+  newQueueRow,
   openMemoryStore,
 } from '@fieldpost/gateway/testing';
 import { type GenerationId, LIMITS, type Rng } from '@fieldpost/protocol';
@@ -65,9 +66,9 @@ export class SimGateway {
   async createQueues(): Promise<void> {
     const createdAt = this.#clock.wallMs();
     const rows = [
-      { name: 'orders', maxBodyBytes: LIMITS.bodyBytesMax, createdAt },
-      { name: 'visits', maxBodyBytes: LIMITS.bodyBytesMax, createdAt },
-      { name: 'tiny', maxBodyBytes: TINY_BYTES, createdAt },
+      newQueueRow('orders', createdAt, { maxBodyBytes: LIMITS.bodyBytesMax }),
+      newQueueRow('visits', createdAt, { maxBodyBytes: LIMITS.bodyBytesMax }),
+      newQueueRow('tiny', createdAt, { maxBodyBytes: TINY_BYTES }),
     ];
     const changes = rows.map((row) => ({ type: 'put-queue', row }) as const);
     await this.#store?.transact({}, () => ({ changes, result: undefined }));

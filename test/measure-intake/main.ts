@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type GatewayStore, openSqliteStore } from '@fieldpost/gateway/testing';
+import { type GatewayStore, newQueueRow, openSqliteStore } from '@fieldpost/gateway/testing';
 import {
   bytesFromUuid,
   type DeviceId,
@@ -65,7 +65,7 @@ async function measureBare(folder: string): Promise<Speed> {
 
 async function measureStore(folder: string): Promise<{ store: Speed; taken: Speed }> {
   const store = await openSqliteStore({ file: join(folder, 'gateway.db') });
-  const row = { name: 'orders', maxBodyBytes: 1e6, createdAt: NOW };
+  const row = newQueueRow('orders', NOW);
   await store.transact({}, () => ({ changes: [{ type: 'put-queue', row }], result: undefined }));
   const frame = runFrame();
   const intake = await measure(COMMITS * DEVICES * RUN_MESSAGES, async () => {

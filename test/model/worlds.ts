@@ -1,4 +1,4 @@
-import { createMemoryDisk } from '@fieldpost/gateway/testing';
+import { createMemoryDisk, newQueueRow } from '@fieldpost/gateway/testing';
 import { type DeviceId, LIMITS } from '@fieldpost/protocol';
 import { MemoryDatabase } from '@fieldpost/sdk/testing';
 import { INVARIANT, LIVENESS } from './invariants.ts';
@@ -12,7 +12,7 @@ export function createWorld(setup: WorldSetup): World {
   const database = new MemoryDatabase();
   database.device = DEVICE;
   const devices = Math.max(...setup.tabs) + 1;
-  const row = { name: LANE.queue, maxBodyBytes: BODY_BYTES_MAX, createdAt: 0 };
+  const row = newQueueRow(LANE.queue, 0, { maxBodyBytes: BODY_BYTES_MAX });
   return {
     setup,
     disks: Array.from({ length: devices }, (_, device) => (device === 0 ? database : undefined)),

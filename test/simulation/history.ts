@@ -135,7 +135,7 @@ export interface HandOut {
 export interface SettledReceipt {
   readonly queue: string;
   readonly receipt: string;
-  readonly type: 'ack' | 'nack' | 'extend' | 'release';
+  readonly type: 'ack' | 'nack' | 'reject' | 'extend' | 'release';
   readonly now: number;
   /** Undefined when it was done. */
   readonly code: string | undefined;

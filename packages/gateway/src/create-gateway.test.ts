@@ -175,6 +175,7 @@ describe('the description of the API', () => {
       'get /v1/queues',
       'get /v1/queues/{queue}',
       'get /v1/queues/{queue}/messages',
+      'get /v1/queues/{queue}/messages/{id}',
       'patch /v1/queues/{queue}',
       'post /v1/dev/token',
       'post /v1/device/sync',

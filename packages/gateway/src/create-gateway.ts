@@ -3,6 +3,7 @@ import { createApi } from './http/api.ts';
 import { isOriginAllowed } from './http/origins.ts';
 import { addDevTokenRoute } from './http/routes/dev-token.ts';
 import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
+import { addLookRoutes } from './http/routes/look.ts';
 import { addOperationsRoutes } from './http/routes/operations.ts';
 import { addQueueRoutes } from './http/routes/queues.ts';
 import { addReceiveRoutes } from './http/routes/receive.ts';
@@ -20,6 +21,7 @@ import type { TokenMinter } from './ports/token-minter.ts';
 import { createArrivals } from './shell/arrivals.ts';
 import { DeviceConnection } from './shell/device-connection.ts';
 import { guardStore } from './shell/guard-store.ts';
+import { startHousekeeping } from './shell/housekeeping.ts';
 import { createIntake } from './shell/intake.ts';
 import { createLiveSessions } from './shell/live-sessions.ts';
 
@@ -52,6 +54,8 @@ export interface GatewaySettings {
 
 /** A gateway without a network: whatever carries requests and frames is put around it. */
 export interface Gateway {
+  /** Begins what goes on by itself: ending messages whose time has run out. To be called once. */
+  start(): void;
   /** Answers an HTTP request. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Takes over a live connection. */
@@ -89,13 +93,19 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
   addQueueRoutes(api, { store, clock });
+  addLookRoutes(api, { store, clock });
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
   addReferenceRoutes(app, settings);
   seal();
 
+  let stopHousekeeping = async (): Promise<void> => undefined;
+
   return {
+    start() {
+      stopHousekeeping = startHousekeeping({ store, clock, logger, arrivals });
+    },
     fetch: (request) => app.fetch(request),
     isOriginAllowed: mayCall,
     accept(principal, socket) {
@@ -115,7 +125,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     async stop() {
       stopping.abort();
       for (const connection of connections) connection.stop();
-      await Promise.all([...connections].map((connection) => connection.closed));
+      await Promise.all([stopHousekeeping(), ...[...connections].map((connection) => connection.closed)]);
     },
   };
 }

@@ -68,8 +68,10 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     onStoreFailure: options.onStoreFailure,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
+  gateway.start();
   const server = await startNodeServer(config, { ...gateway, authenticator, clock, logger }).catch(
     async (error: unknown) => {
+      await gateway.stop();
       await store.close();
       throw error;
     },

@@ -53,6 +53,12 @@ export const CODES = {
     status: 429,
     meaning: 'The queue is full; the sender keeps the message and tries again.',
   },
+  'queue-paused': {
+    about: 'reach',
+    retry: 'later',
+    status: 503,
+    meaning: 'The queue is paused; the sender keeps the message and tries again.',
+  },
   'reach-timeout': {
     about: 'reach',
     retry: 'never',

@@ -44,6 +44,7 @@ export {
   type MessageProperties,
   splitMessage,
 } from './message.ts';
+export { isPlainText } from './utf8.ts';
 export { createRng, type Rng } from './rng.ts';
 export { type Duration, type Instant, instant, later, parseDuration } from './time.ts';
 export {

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { type GatewayStore, openSqliteStore } from '@fieldpost/gateway/testing';
+import { type GatewayStore, newQueueRow, openSqliteStore } from '@fieldpost/gateway/testing';
 import { createRng, type Rng, streamKeyText } from '@fieldpost/protocol';
 import Database from 'better-sqlite3';
 import { readState } from './read-state.ts';
@@ -35,7 +35,12 @@ async function run(order: WriterOrder): Promise<void> {
   await store.transact({ queues: [QUEUE] }, ({ queues }) => ({
     changes: queues.has(QUEUE)
       ? []
-      : [{ type: 'put-queue', row: { name: QUEUE, maxBodyBytes: 1_000_000, createdAt: NOW } }],
+      : [
+          {
+            type: 'put-queue',
+            row: newQueueRow(QUEUE, NOW, { retryDelaysMs: [], maxDeliveries: 1_000_000 }),
+          },
+        ],
     result: undefined,
   }));
   await reportState(store, order.epochs);

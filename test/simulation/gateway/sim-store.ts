@@ -15,6 +15,7 @@ import {
   type SettleRequest,
   type SettleResult,
   type Snapshot,
+  type SweepResult,
 } from '@fieldpost/gateway/testing';
 import { type GenerationId, type MessageId, type Rng, uuidFromBytes } from '@fieldpost/protocol';
 import type { FaultBook } from '../faults/fault-book.ts';
@@ -166,6 +167,10 @@ class StoreHandle implements GatewayStore {
       }
       return results;
     });
+  }
+
+  sweep(now: number): Promise<SweepResult> {
+    return this.#call(true, () => this.#owner.store.sweep(now));
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {

@@ -13,6 +13,7 @@ import {
 } from '../testing/sample-frames.ts';
 import { SampleRows, sampleDevice } from '../testing/sample-rows.ts';
 import { type AcceptContext, type AcceptResult, decideAccept } from './accept.ts';
+import { newQueueRow } from './queue-settings.ts';
 import { readPush } from './read-push.ts';
 
 const KEY = { epoch: epochId(1), queue: 'orders', priority: 3 };
@@ -351,7 +352,7 @@ describe('closed epochs', () => {
 
 describe('first use of a queue', () => {
   const createQueue = { maxBodyBytes: 500 };
-  const made: QueueRow = { name: 'visits', maxBodyBytes: 500, createdAt: 1000 };
+  const made: QueueRow = newQueueRow('visits', 1000, { maxBodyBytes: 500 });
 
   test('makes it in development mode', () => {
     const rows = new SampleRows();

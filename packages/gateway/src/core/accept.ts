@@ -7,6 +7,7 @@ import {
   type Fenced,
   LIMITS,
   type MessageId,
+  type MessageParts,
   ProtocolError,
   splitMessage,
   type StreamKey,
@@ -18,13 +19,17 @@ import type { Grants } from '../ports/authenticator.ts';
 import type {
   Change,
   Decision,
+  DeliveryTerms,
   EpochRow,
   NewMessage,
   NumberedFate,
   QueueRow,
   Snapshot,
 } from '../ports/gateway-store.ts';
+import { deliveryTerms, NO_TERMS } from './delivery-terms.ts';
 import { allows } from './permissions.ts';
+import { QueueRoom } from './queue-room.ts';
+import { newQueueRow } from './queue-settings.ts';
 import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
 import { fenceUnlessInForce } from './session-check.ts';
 import { ToldFates } from './told-fates.ts';
@@ -103,6 +108,7 @@ interface Work {
   readonly changes: Change[];
   readonly counts: AcceptCounts;
   readonly arrivals: Set<string>;
+  readonly room: QueueRoom;
   readonly wentBack: StreamKey[];
 }
 
@@ -116,6 +122,7 @@ function startWork(snapshot: Snapshot, context: AcceptContext): Work {
     changes: [],
     counts: { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 },
     arrivals: new Set(),
+    room: new QueueRoom(snapshot.usage),
     wentBack: [],
   };
 }
@@ -154,14 +161,19 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
       continue;
     }
     const entry = run.entries[index] ?? NO_BYTES;
-    const read =
-      queue instanceof Refusal ? queue : readEntry(entry, queue, messages.at(-1)?.properties ?? NO_BYTES);
+    const times = { sentAt, arrivedAt: work.context.now };
+    const read = queue instanceof Refusal ? queue : readEntry(entry, queue, times, messages.at(-1));
     if (read instanceof Refusal) {
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: read.code });
       continue;
     }
+    lane.stall = queue instanceof Refusal ? undefined : work.room.take(queue, read);
+    if (lane.stall !== undefined) {
+      work.counts.passedOver += run.entries.length - index;
+      break;
+    }
     const origin = { device: work.context.device, epoch: run.stream.epoch, number };
-    messages.push({ ...read, priority: run.stream.priority, sentAt, arrivedAt: work.context.now, origin });
+    messages.push({ ...read, ...times, priority: run.stream.priority, origin });
     lane.accepted = number;
     lane.acceptedId = undefined;
   }
@@ -237,7 +249,7 @@ function queueFor(work: Work, name: string): QueueRow | Refusal {
   if (known !== undefined) return known;
   if (context.createQueue === undefined || name.startsWith(SYSTEM_PREFIX))
     return new Refusal('queue-not-found');
-  const row: QueueRow = { name, maxBodyBytes: context.createQueue.maxBodyBytes, createdAt: context.now };
+  const row = newQueueRow(name, context.now, context.createQueue);
   work.queues.set(name, row);
   work.changes.push({ type: 'put-queue', row });
   return row;
@@ -246,20 +258,29 @@ function queueFor(work: Work, name: string): QueueRow | Refusal {
 function readEntry(
   entry: Uint8Array,
   queue: QueueRow,
-  known: Uint8Array,
-): ReturnType<typeof splitMessage> | Refusal {
+  times: Pick<NewMessage, 'sentAt' | 'arrivedAt'>,
+  known: NewMessage | undefined,
+): (MessageParts & { readonly terms?: DeliveryTerms }) | Refusal {
   try {
     const parts = splitMessage(entry);
     // Messages of one run mostly carry the same properties, and reading them costs more than all else here.
-    if (parts.properties.length > 0 && !isSameBytes(parts.properties, known))
-      decodeProperties(parts.properties);
+    const isKnown = known !== undefined && isSameBytes(parts.properties, known.properties);
+    const terms = isKnown ? (known.terms ?? NO_TERMS) : termsOf(parts.properties, times);
+    if (typeof terms === 'string') return new Refusal(terms);
     if (parts.body.length > Math.min(queue.maxBodyBytes, LIMITS.bodyBytesMax))
       return new Refusal('too-large');
-    return parts;
+    return terms === NO_TERMS ? parts : { ...parts, terms };
   } catch (error) {
     if (error instanceof ProtocolError) return new Refusal(error.code);
     throw error;
   }
+}
+
+function termsOf(
+  properties: Uint8Array,
+  { sentAt, arrivedAt }: Pick<NewMessage, 'sentAt' | 'arrivedAt'>,
+): ReturnType<typeof deliveryTerms> {
+  return properties.length === 0 ? NO_TERMS : deliveryTerms(decodeProperties(properties), sentAt, arrivedAt);
 }
 
 function isSameBytes(left: Uint8Array, right: Uint8Array): boolean {

@@ -2,12 +2,15 @@ import { bytesFromUuid, type Code, type MessageId } from '@fieldpost/protocol';
 import type {
   Change,
   Decision,
+  DeliveryTerms,
   NewMessage,
   QueueRow,
   Scope,
   SendRow,
   Snapshot,
 } from '../ports/gateway-store.ts';
+import { QueueRoom } from './queue-room.ts';
+import { newQueueRow } from './queue-settings.ts';
 
 /** A message of a server-side producer. */
 export interface ProducedMessage {
@@ -16,6 +19,7 @@ export interface ProducedMessage {
   readonly properties: Uint8Array;
   readonly body: Uint8Array;
   readonly priority: number;
+  readonly terms?: DeliveryTerms;
   /** SHA-256 of what makes two sends the same; absent when the producer named no id, so that none can repeat. */
   readonly contentHash?: Uint8Array;
 }
@@ -38,7 +42,17 @@ export interface ProducedAnswer {
 export type ProduceResult =
   | { readonly answers: readonly ProducedAnswer[]; readonly stored: number }
   /** Message `index` is the reason why nothing of the request was stored. */
-  | { readonly code: Extract<Code, 'queue-not-found' | 'too-large' | 'conflict'>; readonly index: number };
+  | {
+      readonly code: ProduceRefusal;
+      readonly index: number;
+      /** When trying again may help: after how long. */
+      readonly retryAfterMs?: number;
+    };
+
+export type ProduceRefusal = Extract<
+  Code,
+  'queue-not-found' | 'too-large' | 'conflict' | 'quota-exceeded' | 'queue-paused'
+>;
 
 export function scopeOfProduce(queue: string, messages: readonly ProducedMessage[]): Scope {
   const named = messages.filter((message) => message.contentHash !== undefined);
@@ -56,6 +70,7 @@ export function decideProduce(
   if (queue === undefined) return { changes: [], result: { code: 'queue-not-found', index: 0 } };
   if (!snapshot.queues.has(context.queue)) changes.push({ type: 'put-queue', row: queue });
   const sends = new Map(snapshot.sends);
+  const room = new QueueRoom(snapshot.usage);
   const appended: NewMessage[] = [];
   const answers: ProducedAnswer[] = [];
   for (const [index, message] of messages.entries()) {
@@ -66,6 +81,8 @@ export function decideProduce(
       return { changes: [], result: { code: 'conflict', index } };
     answers.push({ id: message.id, sentAt: first?.sentAt ?? context.now });
     if (first !== undefined) continue;
+    const held = room.take(queue, message);
+    if (held !== undefined) return { changes: [], result: { ...held, index } };
     appended.push(newMessage(message, context.now));
     if (message.contentHash === undefined) continue;
     const row: SendRow = { id: message.id, contentHash: message.contentHash, sentAt: context.now };
@@ -79,12 +96,20 @@ export function decideProduce(
 /** The row of a queue made by its first message; undefined where that is not allowed. */
 function newQueue(context: ProduceContext): QueueRow | undefined {
   if (context.createQueue === undefined || context.queue.startsWith('sys.')) return undefined;
-  return { name: context.queue, maxBodyBytes: context.createQueue.maxBodyBytes, createdAt: context.now };
+  return newQueueRow(context.queue, context.now, context.createQueue);
 }
 
 function newMessage(message: ProducedMessage, now: number): NewMessage {
-  const { properties, body, priority } = message;
-  return { id: bytesFromUuid(message.id), properties, body, priority, sentAt: now, arrivedAt: now };
+  const { properties, body, priority, terms } = message;
+  const times = { sentAt: now, arrivedAt: now };
+  return {
+    id: bytesFromUuid(message.id),
+    properties,
+    body,
+    priority,
+    ...times,
+    ...(terms === undefined ? {} : { terms }),
+  };
 }
 
 function isSameContent(row: SendRow, message: ProducedMessage): boolean {

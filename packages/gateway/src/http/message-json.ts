@@ -4,7 +4,7 @@ import {
   type MessageProperties,
   ProtocolError,
 } from '@fieldpost/protocol';
-import type { StoredMessage } from '../ports/gateway-store.ts';
+import type { StoredMessage, StoryEntry } from '../ports/gateway-store.ts';
 
 /**
  * How bodies stand in an answer: `auto` gives JSON as JSON and all else as base64; `base64` gives every body as base64;
@@ -32,9 +32,11 @@ export function messageJson(
     ...extra,
     priority: message.priority,
     deliveryCount: message.deliveryCount,
+    lifetimeDeliveryCount: message.deliveryCount + (message.story?.deliveries ?? 0),
     contentType,
     headers,
     ...named,
+    ...(message.story === undefined ? {} : { history: message.story.entries.map(entryJson) }),
     ...(message.origin === undefined ? {} : { device: message.origin.device }),
     sentAt: new Date(message.sentAt).toISOString(),
     arrivedAt: new Date(message.arrivedAt).toISOString(),
@@ -42,6 +44,11 @@ export function messageJson(
   const text = JSON.stringify(members);
   if (form === 'none') return `${text.slice(0, -1)},"bodyBytes":${message.body.length}}`;
   return `${text.slice(0, -1)},${bodyMember(message.body, contentType, form)}}`;
+}
+
+function entryJson({ queue, code, reason, at, deliveries }: StoryEntry): Readonly<Record<string, unknown>> {
+  const given = reason === undefined ? {} : { reason };
+  return { queue, code, ...given, at: new Date(at).toISOString(), deliveryCount: deliveries };
 }
 
 function bodyMember(body: Uint8Array, contentType: string, form: BodyForm): JsonText {

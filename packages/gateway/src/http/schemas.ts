@@ -1,7 +1,13 @@
-import { isQueueName, LIMITS } from '@fieldpost/protocol';
+import { ACK_LEVELS, isQueueName, LIMITS } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
+import { isQueueAddress } from '../core/queue-address.ts';
+import { DEFAULT_SETTINGS } from '../core/queue-settings.ts';
 
 // What several routes have in common. Times are RFC 3339 texts; durations are milliseconds.
+
+const MAX_DELIVERIES_MAX = 1_000_000;
+const RETRY_DELAYS_MAX = 32;
+const RETRY_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 
 const queueName = z
   .string()
@@ -14,27 +20,97 @@ const queueName = z
 
 export const queueParams = z.object({ queue: queueName });
 
+/** A queue or a subqueue of it: what holds messages. */
+export const addressParams = z.object({
+  queue: z
+    .string()
+    .refine(
+      isQueueAddress,
+      'not a queue or subqueue: [a-z0-9][a-z0-9._-]{0,127}, or that with ;subqueue behind it',
+    )
+    .openapi({
+      param: { name: 'queue', in: 'path' },
+      example: 'orders',
+      description: 'A queue, or a subqueue of it: `orders;dead-letter`.',
+    }),
+});
+
+const quota = z.int().min(1).max(Number.MAX_SAFE_INTEGER).nullable().optional();
+
 export const queueSettings = z.object({
   maxBodyBytes: z
     .int()
     .min(1)
     .max(LIMITS.bodyBytesMax)
     .optional()
-    .openapi({ description: `The largest body that the queue takes. Default ${LIMITS.bodyBytesDefault}.` }),
+    .openapi({
+      description: `The largest body that the queue takes. Default ${DEFAULT_SETTINGS.maxBodyBytes}.`,
+    }),
+  maxDeliveries: z
+    .int()
+    .min(1)
+    .max(MAX_DELIVERIES_MAX)
+    .optional()
+    .openapi({
+      description: `Deliveries of a message before it ends. Default ${DEFAULT_SETTINGS.maxDeliveries}.`,
+    }),
+  retryDelaysMs: z
+    .array(z.int().min(0).max(RETRY_DELAY_MS_MAX))
+    .max(RETRY_DELAYS_MAX)
+    .optional()
+    .openapi({
+      description: `How long a message waits after its n-th failed delivery; the last again and again, none at all for an empty list. Default ${JSON.stringify(DEFAULT_SETTINGS.retryDelaysMs)}.`,
+    }),
+  deadLetter: z.boolean().optional().openapi({
+    description: 'Whether messages that end unconsumed are kept in `QUEUE;dead-letter`. Default true.',
+  }),
+  ordering: z.enum(['priority', 'fifo']).optional().openapi({
+    description: '`priority`: by priority, then by arrival (the default). `fifo`: by arrival alone.',
+  }),
+  quotaMessages: quota.openapi({
+    description:
+      'Messages in the queue and its subqueues, its journal aside, beyond which nothing arrives. null: no such limit.',
+  }),
+  quotaBytes: quota.openapi({ description: 'The same for bytes of properties and bodies.' }),
+  journal: z.boolean().optional().openapi({
+    description: 'Whether a copy of each removed message is kept in `QUEUE;journal`. Default false.',
+  }),
+  journalRetentionMs: z
+    .int()
+    .min(1)
+    .max(LIMITS.durationMs)
+    .optional()
+    .openapi({
+      description: `How long the journal keeps a copy. Default ${DEFAULT_SETTINGS.journalRetentionMs}.`,
+    }),
 });
+
+export type QueueSettingsJson = z.infer<typeof queueSettings>;
 
 export const queueAnswer = z
   .object({
     name: z.string(),
     maxBodyBytes: z.int(),
+    maxDeliveries: z.int(),
+    retryDelaysMs: z.array(z.int()),
+    deadLetter: z.boolean(),
+    ordering: z.enum(['priority', 'fifo']),
+    quotaMessages: z.int().optional(),
+    quotaBytes: z.int().optional(),
+    journal: z.boolean(),
+    journalRetentionMs: z.int(),
+    paused: z.enum(['no', 'receiving', 'sending', 'both']),
     createdAt: z.iso.datetime(),
     ready: z.int().openapi({ description: 'Messages that a receive would get now.' }),
     leased: z.int().openapi({ description: 'Messages with a consumer.' }),
-    delayed: z.int().openapi({ description: 'Messages that wait for a retry delay to pass.' }),
+    delayed: z.int().openapi({ description: 'Messages that wait for a delay to pass.' }),
+    blocked: z.int().openapi({ description: 'Messages behind another one of their group.' }),
     bytes: z.int(),
     oldestArrivedAt: z.iso.datetime().optional(),
   })
   .openapi('Queue');
+
+const duration = z.int().min(0).max(LIMITS.durationMs).optional();
 
 const token = z.string().min(1).max(LIMITS.tokenCharacters);
 
@@ -53,6 +129,13 @@ export const producedMessage = z
     correlationId: token.optional(),
     replyTo: token.optional(),
     traceparent: z.string().max(LIMITS.tokenCharacters).optional(),
+    timeToLiveMs: duration
+      .refine((value) => value !== 0, 'no time is left')
+      .openapi({ description: 'Ends with `receive-timeout` unless consumed within this time.' }),
+    deliverAfterMs: duration.openapi({ description: 'Nobody sees the message before.' }),
+    groupId: token
+      .optional()
+      .openapi({ description: 'Messages of one group are handed out one at a time, in order.' }),
   })
   .openapi('NewMessage');
 
@@ -62,6 +145,9 @@ const storedMembers = {
   id: z.uuid(),
   priority: z.int(),
   deliveryCount: z.int().openapi({ description: 'How often it was handed out, this time included.' }),
+  lifetimeDeliveryCount: z
+    .int()
+    .openapi({ description: 'The same, with the queues in which the message was before.' }),
   contentType: z.string(),
   headers: z.record(z.string(), z.string()),
   label: z.string().optional(),
@@ -69,6 +155,23 @@ const storedMembers = {
   replyTo: z.string().optional(),
   traceparent: z.string().optional(),
   replaces: z.string().optional(),
+  timeToReachQueueMs: z.int().optional(),
+  timeToLiveMs: z.int().optional(),
+  deliverAfterMs: z.int().optional(),
+  groupId: z.string().optional(),
+  ack: z.enum(ACK_LEVELS).optional(),
+  history: z
+    .array(
+      z.object({
+        queue: z.string(),
+        code: z.string().openapi({ description: 'Why it left that queue.' }),
+        reason: z.string().optional(),
+        at: z.iso.datetime(),
+        deliveryCount: z.int(),
+      }),
+    )
+    .optional()
+    .openapi({ description: 'The queues in which the message was before, oldest first.' }),
   device: z
     .uuid()
     .optional()
@@ -89,7 +192,7 @@ export const receivedMessage = z
 
 export const peekedMessage = z
   .object({
-    state: z.enum(['ready', 'leased', 'delayed']),
+    state: z.enum(['ready', 'leased', 'delayed', 'blocked']),
     ...storedMembers,
     bodyBytes: z.int().optional().openapi({ description: 'Instead of the body with `bodies=none`.' }),
   })

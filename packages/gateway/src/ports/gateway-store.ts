@@ -18,8 +18,8 @@ export interface GatewayStore {
   transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result>;
 
   /**
-   * Leases up to `max` visible messages, highest priority first, then in order of arrival. Durable when it resolves.
-   * Fails with `queue-not-found`.
+   * Leases up to `max` visible messages, in queue order. Durable when it resolves. Nothing is visible in a queue that is
+   * paused for receiving. Fails with `queue-not-found`.
    */
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]>;
 
@@ -38,6 +38,12 @@ export interface GatewayStore {
   /** All queues with their counts, by name. */
   listQueues(now: number): Promise<readonly QueueInfo[]>;
   getQueue(name: string, now: number): Promise<QueueInfo | undefined>;
+
+  /**
+   * Ends what has run out by `now`: times to live, and last leases. The other calls leave none of it to be seen; this
+   * one frees its space when nobody calls. At most a batch each time; `isMore` says that there is more to do now.
+   */
+  sweep(now: number): Promise<SweepResult>;
 
   /**
    * When the next message of `queue` that is invisible now (leased or delayed) becomes visible, in Unix milliseconds;
@@ -71,6 +77,8 @@ export interface Snapshot {
   /** By `streamKeyText`. A stream never heard of is absent: it starts at 1. */
   readonly streams: ReadonlyMap<string, StreamRow>;
   readonly queues: ReadonlyMap<string, QueueRow>;
+  /** Of the queues in scope that have a quota. */
+  readonly usage: ReadonlyMap<string, QueueUsage>;
   /** By id; absent when no producer used it yet in that queue. */
   readonly sends: ReadonlyMap<MessageId, SendRow>;
 }
@@ -112,10 +120,39 @@ export interface NumberedFate {
   readonly code: string;
 }
 
-export interface QueueRow {
+export interface QueueRow extends QueueSettings {
+  /** Of a queue, or of a subqueue, whose settings are its queue's. */
   readonly name: string;
-  readonly maxBodyBytes: number;
   readonly createdAt: number;
+}
+
+export interface QueueSettings {
+  readonly maxBodyBytes: number;
+  /** Deliveries after which a message that nobody acknowledged is a dead letter. */
+  readonly maxDeliveries: number;
+  /** How long a message waits after its n-th failed delivery; the last one again and again. */
+  readonly retryDelaysMs: readonly number[];
+  /** Whether messages that end unconsumed are kept as dead letters. */
+  readonly deadLetter: boolean;
+  /** `fifo`: in order of arrival, whatever the priority. */
+  readonly ordering: 'priority' | 'fifo';
+  /** Of the queue with its subqueues; concerns arrivals only. */
+  readonly quotaMessages?: number;
+  /** Properties and bodies. */
+  readonly quotaBytes?: number;
+  /** Whether copies of removed messages are kept, and for how long. */
+  readonly journal: boolean;
+  readonly journalRetentionMs: number;
+  /** A JSON Schema that bodies have to match, as JSON text. */
+  readonly schema?: string;
+  readonly receivingPaused: boolean;
+  readonly sendingPaused: boolean;
+}
+
+/** What a queue with its subqueues holds, its journal aside. */
+export interface QueueUsage {
+  readonly messages: number;
+  readonly bytes: number;
 }
 
 /** What a server-side producer's id stands for. */
@@ -168,6 +205,17 @@ export interface NewMessage {
   readonly arrivedAt: number;
   /** Absent for server-side producers. */
   readonly origin?: MessageOrigin;
+  readonly terms?: DeliveryTerms;
+}
+
+/** What a message asks of its queue. Times in Unix milliseconds. */
+export interface DeliveryTerms {
+  /** Nobody sees it before. */
+  readonly visibleAt?: number;
+  /** Ended then, unless it was acknowledged. */
+  readonly expiresAt?: number;
+  /** Of the messages of one group only one is visible or leased: the first, until it has left the queue. */
+  readonly groupId?: string;
 }
 
 /** The identity of a message that a device sent. */
@@ -185,8 +233,30 @@ export interface StoredMessage {
   readonly sentAt: number;
   readonly arrivedAt: number;
   readonly origin?: MessageOrigin;
-  /** How often it has been handed out. */
+  /** How often it has been handed out in this queue. */
   readonly deliveryCount: number;
+  /** Where it was before, if it was moved. */
+  readonly story?: MessageStory;
+}
+
+/** What happened to a message in the queues that it has left. */
+export interface MessageStory {
+  /** How often it was handed out there. */
+  readonly deliveries: number;
+  /** Oldest first; the oldest but the first are forgotten when there are many. */
+  readonly entries: readonly StoryEntry[];
+}
+
+export interface StoryEntry {
+  readonly queue: string;
+  /** Why it left: the code of a dead letter or of a journal's copy, or how an operator moved it. */
+  readonly code: string;
+  /** Given by the consumer that rejected it. */
+  readonly reason?: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+  /** How often it was handed out in that queue. */
+  readonly deliveries: number;
 }
 
 export interface ReceiveRequest {
@@ -198,6 +268,8 @@ export interface ReceiveRequest {
   readonly now: number;
   /** One fresh unguessable text per lease, at least `max` of them. */
   readonly leaseTokens: readonly string[];
+  /** Who leases: the subject of a token. */
+  readonly consumer?: string;
 }
 
 export interface LeasedMessage extends StoredMessage {
@@ -208,8 +280,10 @@ export interface LeasedMessage extends StoredMessage {
 
 export type Settlement =
   | { readonly type: 'ack'; readonly receipt: string }
-  /** Gives the message back to its old place, visible after `delayMs`. */
-  | { readonly type: 'nack'; readonly receipt: string; readonly delayMs: number }
+  /** Gives the message back to its old place, visible after `delayMs` or the queue's delay; the last time, ends it. */
+  | { readonly type: 'nack'; readonly receipt: string; readonly delayMs?: number }
+  /** Ends the message: it will not be consumed. */
+  | { readonly type: 'reject'; readonly receipt: string; readonly reason?: string }
   /** The lease now ends `leaseMs` from now. */
   | { readonly type: 'extend'; readonly receipt: string; readonly leaseMs: number }
   /** Gives the message back at once and does not count the delivery. */
@@ -227,6 +301,16 @@ export interface SettleResult {
   readonly code?: 'lease-lost';
   /** After an extend. */
   readonly leasedUntil?: number;
+  /** After a nack or a reject that ended the message: why it is a dead letter now, or gone. */
+  readonly ended?: string;
+  /** The message belonged to a group and has left the queue: the next one of the group has its turn. */
+  readonly isGroupNext?: true;
+}
+
+export interface SweepResult {
+  /** How many messages ended, by queue. */
+  readonly ended: ReadonlyMap<string, number>;
+  readonly isMore: boolean;
 }
 
 export interface PeekRequest {
@@ -237,11 +321,23 @@ export interface PeekRequest {
   readonly bytesMax?: number;
   /** Without, every body is empty. */
   readonly bodies: boolean;
+  /** Answers only what matches; looks at no more than `scanMax` messages, and the cursor goes on behind them. */
+  readonly match?: MessageMatch;
+  readonly scanMax?: number;
   readonly now: number;
 }
 
+/** What a message has to be; every member that is there has to fit. */
+export interface MessageMatch {
+  readonly id?: MessageId;
+  readonly correlationId?: string;
+}
+
+/** `blocked`: behind another message of its group. */
+export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked';
+
 export interface PeekPage {
-  readonly messages: readonly (StoredMessage & { readonly state: 'ready' | 'leased' | 'delayed' })[];
+  readonly messages: readonly (StoredMessage & { readonly state: MessageState })[];
   /** Undefined at the end of the queue. */
   readonly cursor?: string;
 }
@@ -250,8 +346,10 @@ export interface QueueInfo extends QueueRow {
   /** Visible now. */
   readonly ready: number;
   readonly leased: number;
-  /** Invisible until a retry delay has passed. */
+  /** Invisible until a delay has passed. */
   readonly delayed: number;
+  /** Behind another message of their group. */
+  readonly blocked: number;
   /** Properties and bodies, of messages in every state. */
   readonly bytes: number;
   /** Unix milliseconds when the oldest message arrived. */

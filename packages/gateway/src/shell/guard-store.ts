@@ -37,6 +37,7 @@ export function guardStore(store: GatewayStore, onFailure: (error: unknown) => v
     listQueues: (now) => watch(store.listQueues(now)),
     getQueue: (name, now) => watch(store.getQueue(name, now)),
     nextVisibleAt: (queue, now) => watch(store.nextVisibleAt(queue, now)),
+    sweep: (now) => watch(store.sweep(now)),
     // A backup that fails concerns its own file.
     backup: (file) => store.backup(file),
     close: () => store.close(),

@@ -19,6 +19,8 @@ export interface LongPollRequest {
   readonly leaseMs: number;
   /** How long to wait for a first message; 0 answers at once. */
   readonly waitMs: number;
+  /** The subject that asks. */
+  readonly consumer: string;
   /** Aborted when the consumer goes away or the gateway stops. */
   readonly signal: AbortSignal;
 }
@@ -59,7 +61,7 @@ export async function receiveOrWait(
 
 async function lease(ports: LongPollPorts, request: LongPollRequest): Promise<readonly LeasedMessage[]> {
   const { store, clock, entropy, failpoints } = ports;
-  const { queue, max, leaseMs } = request;
+  const { queue, max, leaseMs, consumer } = request;
   const leaseTokens = Array.from({ length: max }, () => hexFromBytes(entropy.bytes(LEASE_TOKEN_BYTES)));
   failpoints.reach('receive-begun');
   const messages = await store.receive({
@@ -69,6 +71,7 @@ async function lease(ports: LongPollPorts, request: LongPollRequest): Promise<re
     leaseMs,
     now: clock.now(),
     leaseTokens,
+    consumer,
   });
   if (messages.length > 0) failpoints.reach('receive-committed');
   return messages;

@@ -43,6 +43,7 @@ export function createFaultyStore(store: GatewayStore, fault: CallFault): Faulty
     transact: (scope, decide) => perform(() => store.transact(scope, decide)),
     receive: (request) => perform(() => store.receive(request)),
     settle: (request) => perform(() => store.settle(request)),
+    sweep: (now) => perform(() => store.sweep(now)),
     peek: (request) => store.peek(request),
     listQueues: (now) => store.listQueues(now),
     getQueue: (name, now) => store.getQueue(name, now),

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe } from 'vitest';
 import type { GatewayStore } from '../ports/gateway-store.ts';
+import { endingsSuite } from './gateway-store-suite/endings-suite.ts';
 import { faultsSuite } from './gateway-store-suite/faults-suite.ts';
+import { groupsSuite } from './gateway-store-suite/groups-suite.ts';
 import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
@@ -29,6 +31,16 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
       ));
     describe('streams', () => streamsSuite(() => store));
     describe('queues', () => queuesSuite(() => store));
+    describe('endings', () =>
+      endingsSuite(
+        async () => {
+          await store.close();
+          store = await harness.open();
+          return store;
+        },
+        () => store,
+      ));
+    describe('groups', () => groupsSuite(() => store));
   });
 
   describe(`gateway store with faults: ${name}`, () => faultsSuite(createHarness));

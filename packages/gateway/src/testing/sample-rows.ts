@@ -6,17 +6,19 @@ import {
   streamKeyText,
   uuidFromBytes,
 } from '@fieldpost/protocol';
+import { newQueueRow } from '../core/queue-settings.ts';
+import { firstFates } from '../core/told-fates.ts';
 import type {
   Change,
   DeviceRow,
   EpochRow,
   NewMessage,
   QueueRow,
+  QueueUsage,
   SendRow,
   Snapshot,
   StreamRow,
 } from '../ports/gateway-store.ts';
-import { firstFates } from '../core/told-fates.ts';
 import { deviceId, session } from './sample-frames.ts';
 
 /** Rows of a store held in maps, for tests of what decides on them: nothing is durable, nothing is checked twice. */
@@ -24,9 +26,8 @@ export class SampleRows implements Snapshot {
   device: DeviceRow | undefined = sampleDevice();
   readonly epochs = new Map<EpochId, EpochRow>();
   readonly streams = new Map<string, StreamRow>();
-  readonly queues = new Map<string, QueueRow>([
-    ['orders', { name: 'orders', maxBodyBytes: 1000, createdAt: 0 }],
-  ]);
+  readonly queues = new Map<string, QueueRow>([['orders', newQueueRow('orders', 0, { maxBodyBytes: 1000 })]]);
+  readonly usage = new Map<string, QueueUsage>();
   readonly sends = new Map<MessageId, SendRow>();
   /** Every message by queue, in its order. */
   readonly messages = new Map<string, NewMessage[]>();
@@ -44,8 +45,8 @@ export class SampleRows implements Snapshot {
         ),
       },
     ]);
-    const { device, epochs, queues, sends } = this;
-    return { device, epochs, queues, sends, streams: new Map(streams) };
+    const { device, epochs, queues, usage, sends } = this;
+    return { device, epochs, queues, usage, sends, streams: new Map(streams) };
   }
 
   /** Writes changes as a store would. Fails where a compare-and-set would. */

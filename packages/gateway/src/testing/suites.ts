@@ -1,9 +1,11 @@
 export type {
   GatewayStore,
   LeasedMessage,
+  MessageState,
   NewMessage,
   PeekPage,
   QueueInfo,
+  QueueRow,
   Settlement,
   SettleResult,
 } from '../ports/gateway-store.ts';

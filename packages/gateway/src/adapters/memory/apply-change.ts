@@ -7,18 +7,17 @@ import {
   unreachable,
   uuidFromBytes,
 } from '@fieldpost/protocol';
+import { parentOf } from '../../core/queue-address.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
 import {
   createMemoryQueue,
   inQueueOrder,
-  ofSamePriority,
   type MemoryDisk,
   type MemoryQueue,
   type MemoryStream,
-  messageBytes,
-  nextKey,
 } from './memory-disk.ts';
+import { insertMessage, removeMessage } from './memory-messages.ts';
 
 /** Takes back what a change did. */
 export type Undo = () => void;
@@ -68,28 +67,20 @@ function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[
       Number.isInteger(message.priority) && message.priority >= 0 && message.priority <= LIMITS.priorityMax,
       `a priority is 0 to ${LIMITS.priorityMax}, not ${message.priority}`,
     );
-    const key = nextKey(queue, message.priority);
-    const siblings = ofSamePriority(queue, key);
-    invariant(siblings !== undefined, `no place for key ${key}`);
+    const origin = message.origin;
     // The bytes are views on a frame that is gone when the next one arrives: keep copies.
-    siblings.set(key, {
-      key,
+    const inserted = insertMessage(queue, {
       id: uuidFromBytes(message.id) as MessageId,
       properties: message.properties.slice(),
       body: message.body.slice(),
       priority: message.priority,
       sentAt: message.sentAt,
       arrivedAt: message.arrivedAt,
-      origin: message.origin,
-      deliveryCount: 0,
-      heldUntil: 0,
-      leaseToken: undefined,
+      origin,
+      story: undefined,
+      terms: message.terms,
     });
-    queue.bytes += messageBytes(message);
-    undo.push(() => {
-      siblings.delete(key);
-      queue.bytes -= messageBytes(message);
-    });
+    undo.push(() => removeMessage(queue, inserted));
   }
 }
 
@@ -129,9 +120,13 @@ function addFate(fates: Map<number, NumberedFate>, fate: NumberedFate, undo: Und
 function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>['row'], undo: Undo[]): void {
   const known = disk.queues.get(row.name);
   if (known === undefined) return put(disk.queues, row.name, createMemoryQueue(row), undo);
-  const before = known.row;
-  undo.push(() => (known.row = before));
-  known.row = row;
+  for (const queue of disk.queues.values()) {
+    if (parentOf(queue.row.name) !== row.name) continue;
+    const before = queue.row;
+    undo.push(() => (queue.row = before));
+    // A subqueue has its queue's settings.
+    queue.row = { ...row, name: before.name, createdAt: queue === known ? row.createdAt : before.createdAt };
+  }
 }
 
 function deleteQueue(
@@ -139,9 +134,12 @@ function deleteQueue(
   { name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>,
   undo: Undo[],
 ): void {
-  const queue = queueNamed(disk, name);
-  if (ifEmpty === true && !inQueueOrder(queue).next().done)
-    throw new StoreError('queue-not-empty', `queue "${name}" holds messages`);
-  disk.queues.delete(name);
-  undo.push(() => disk.queues.set(name, queue));
+  queueNamed(disk, name);
+  const all = [...disk.queues].filter(([other]) => parentOf(other) === name);
+  if (ifEmpty === true && all.some(([, queue]) => !inQueueOrder(queue).next().done))
+    throw new StoreError('queue-not-empty', `queue "${name}" or a subqueue of it holds messages`);
+  for (const [other, queue] of all) {
+    disk.queues.delete(other);
+    undo.push(() => disk.queues.set(other, queue));
+  }
 }

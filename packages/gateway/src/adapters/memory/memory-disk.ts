@@ -1,8 +1,10 @@
 import { type DeviceId, type EpochId, type GenerationId, LIMITS, type MessageId } from '@fieldpost/protocol';
+import { NEVER } from '../../core/never.ts';
 import type {
   DeviceRow,
   EpochRow,
   MessageOrigin,
+  MessageStory,
   NumberedFate,
   QueueRow,
   SendRow,
@@ -39,6 +41,8 @@ export interface MemoryQueue {
   readonly priorities: readonly Map<number, MemoryMessage>[];
   arrivals: number;
   bytes: number;
+  /** No message ends earlier by itself. */
+  nextDueAt: number;
   readonly sends: Map<MessageId, SendRow>;
 }
 
@@ -51,11 +55,20 @@ export interface MemoryMessage {
   readonly sentAt: number;
   readonly arrivedAt: number;
   readonly origin: MessageOrigin | undefined;
+  readonly groupId: string | undefined;
+  readonly expiresAt: number | undefined;
+  readonly story: MessageStory | undefined;
   deliveryCount: number;
   /** Invisible before this time, in Unix milliseconds; 0 when never held. */
-  heldUntil: number;
+  visibleAt: number;
+  /** When its lease ends or ended. */
+  leasedUntil: number;
   /** The token of its lease; undefined when it waits out a delay. */
   leaseToken: string | undefined;
+  /** Who leased it last. */
+  consumer: string | undefined;
+  /** Waits for another message of its group; visible at the time given once that one has gone. */
+  blockedUntil: number | undefined;
 }
 
 /** Arrivals that one priority has keys for. */
@@ -81,6 +94,7 @@ export function createMemoryQueue(row: QueueRow): MemoryQueue {
     priorities: Array.from({ length: PRIORITIES }, () => new Map()),
     arrivals: 0,
     bytes: 0,
+    nextDueAt: NEVER,
     sends: new Map(),
   };
 }
@@ -88,7 +102,8 @@ export function createMemoryQueue(row: QueueRow): MemoryQueue {
 /** The key of the next message of this priority: keys sort as the queue does. */
 export function nextKey(queue: MemoryQueue, priority: number): number {
   queue.arrivals += 1;
-  return rankOf(priority) * PRIORITY_KEYS + queue.arrivals;
+  const rank = rankOf(queue.row.ordering === 'fifo' ? LIMITS.priorityDefault : priority);
+  return rank * PRIORITY_KEYS + queue.arrivals;
 }
 
 export function ofSamePriority(queue: MemoryQueue, key: number): Map<number, MemoryMessage> | undefined {

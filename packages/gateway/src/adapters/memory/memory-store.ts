@@ -1,4 +1,8 @@
-import { type GenerationId, invariant, streamKeyText } from '@fieldpost/protocol';
+import { bytesFromUuid, type GenerationId, invariant, streamKeyText } from '@fieldpost/protocol';
+import { afterFailedDelivery, afterRejection, leaseTerms, type Outcome } from '../../core/failed-delivery.ts';
+import { matcherOf } from '../../core/matches-message.ts';
+import { NEVER } from '../../core/never.ts';
+import { isJournal, isSubqueue, parentOf } from '../../core/queue-address.ts';
 import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { firstFates } from '../../core/told-fates.ts';
@@ -6,9 +10,11 @@ import type {
   Decision,
   GatewayStore,
   LeasedMessage,
+  MessageState,
   PeekPage,
   PeekRequest,
   QueueInfo,
+  QueueUsage,
   ReceiveRequest,
   Scope,
   Settlement,
@@ -17,8 +23,10 @@ import type {
   Snapshot,
   StoredMessage,
   StreamRow,
+  SweepResult,
 } from '../../ports/gateway-store.ts';
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
+import { applyOutcome, sweepQueues } from './end-messages.ts';
 import {
   inQueueOrder,
   ofSamePriority,
@@ -52,6 +60,8 @@ export class MemoryStore implements GatewayStore {
   readonly #beforeWrite: () => void;
   #state: 'open' | 'closed' | 'killed' = 'open';
   #lastCall: Promise<unknown> = Promise.resolve();
+  /** Since the last `sweep`, by queue. */
+  #ended = new Map<string, number>();
 
   constructor(disk: MemoryDisk, options: MemoryStoreOptions) {
     this.#disk = disk;
@@ -81,26 +91,42 @@ export class MemoryStore implements GatewayStore {
 
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
     return this.#call(() => {
-      const queue = queueNamed(this.#disk, request.queue);
       this.#beforeWrite();
-      return lease(queue, request);
+      this.#endDue(request.now);
+      const queue = queueOrEmpty(this.#disk, request.queue);
+      return queue === undefined || queue.row.receivingPaused ? [] : lease(queue, request);
     });
   }
 
   settle(request: SettleRequest): Promise<readonly SettleResult[]> {
     return this.#call(() => {
-      const queue = this.#disk.queues.get(request.queue);
       this.#beforeWrite();
-      return request.settlements.map((settlement) => settleOne(queue, settlement, request.now));
+      this.#endDue(request.now);
+      return settle(this.#disk, request);
+    });
+  }
+
+  sweep(now: number): Promise<SweepResult> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      this.#endDue(now);
+      const ended = this.#ended;
+      this.#ended = new Map();
+      return { ended, isMore: false };
     });
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {
-    return this.#call(() => look(queueNamed(this.#disk, request.queue), request));
+    return this.#call(() => {
+      this.#endDue(request.now);
+      const queue = queueOrEmpty(this.#disk, request.queue);
+      return queue === undefined ? { messages: [] } : look(queue, request);
+    });
   }
 
   listQueues(now: number): Promise<readonly QueueInfo[]> {
     return this.#call(() => {
+      this.#endDue(now);
       const infos = [...this.#disk.queues.values()].map((queue) => describe(queue, now));
       return infos.toSorted((left, right) => (left.name < right.name ? -1 : 1));
     });
@@ -108,6 +134,7 @@ export class MemoryStore implements GatewayStore {
 
   getQueue(name: string, now: number): Promise<QueueInfo | undefined> {
     return this.#call(() => {
+      this.#endDue(now);
       const queue = this.#disk.queues.get(name);
       return queue === undefined ? undefined : describe(queue, now);
     });
@@ -115,12 +142,13 @@ export class MemoryStore implements GatewayStore {
 
   nextVisibleAt(name: string, now: number): Promise<number | undefined> {
     return this.#call(() => {
+      this.#endDue(now);
       const queue = this.#disk.queues.get(name);
-      let next: number | undefined;
-      for (const { heldUntil } of queue === undefined ? [] : inQueueOrder(queue)) {
-        if (heldUntil > now && (next === undefined || heldUntil < next)) next = heldUntil;
+      let next = NEVER;
+      for (const { visibleAt } of queue === undefined ? [] : inQueueOrder(queue)) {
+        if (visibleAt > now) next = Math.min(next, visibleAt);
       }
-      return next;
+      return next === NEVER ? undefined : next;
     });
   }
 
@@ -145,6 +173,11 @@ export class MemoryStore implements GatewayStore {
   kill(): void {
     this.#state = 'killed';
     this.#disk.inUse = false;
+  }
+
+  #endDue(now: number): void {
+    for (const [queue, count] of sweepQueues(this.#disk, now))
+      this.#ended.set(queue, (this.#ended.get(queue) ?? 0) + count);
   }
 
   /** One call after the other, none in the turn in which it was made: what a caller may rely on with any store. */
@@ -190,6 +223,9 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
     epochs: pick(disk.epochs, scope.epochs),
     streams,
     queues: new Map([...queues].map(([name, queue]) => [name, queue.row])),
+    usage: new Map(
+      [...queues.values()].filter(hasQuota).map(({ row: { name } }) => [name, usageOf(disk, name)]),
+    ),
     sends: new Map(
       (scope.sends ?? []).flatMap(({ queue, id }) => {
         const row = disk.queues.get(queue)?.sends.get(id);
@@ -197,6 +233,28 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
       }),
     ),
   };
+}
+
+function hasQuota({ row }: MemoryQueue): boolean {
+  return row.quotaMessages !== undefined || row.quotaBytes !== undefined;
+}
+
+/** What a queue holds with its subqueues, its journal aside. */
+function usageOf(disk: MemoryDisk, name: string): QueueUsage {
+  const usage = { messages: 0, bytes: 0 };
+  for (const [other, queue] of disk.queues) {
+    if (parentOf(other) !== name || isJournal(other)) continue;
+    usage.bytes += queue.bytes;
+    for (const messages of queue.priorities) usage.messages += messages.size;
+  }
+  return usage;
+}
+
+/** The queue of this name; undefined for a subqueue that is not there now, which is one without messages. */
+function queueOrEmpty(disk: MemoryDisk, name: string): MemoryQueue | undefined {
+  if (!isSubqueue(name)) return queueNamed(disk, name);
+  queueNamed(disk, parentOf(name));
+  return disk.queues.get(name);
 }
 
 function above<Fate extends { readonly number: number }>(
@@ -228,44 +286,91 @@ function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {
   for (const message of inQueueOrder(queue)) {
     const token = request.leaseTokens[leased.length];
     if (leased.length === request.max || bytes >= bytesMax || token === undefined) break;
-    if (message.heldUntil > request.now) continue;
+    if (message.visibleAt > request.now) continue;
+    const { visibleAt, endsAt } = leaseTerms(queue.row, message.deliveryCount + 1, leasedUntil);
     message.deliveryCount += 1;
-    message.heldUntil = leasedUntil;
+    message.leasedUntil = leasedUntil;
+    message.visibleAt = visibleAt;
     message.leaseToken = token;
+    message.consumer = request.consumer;
+    if (endsAt !== undefined) queue.nextDueAt = Math.min(queue.nextDueAt, endsAt);
     leased.push({ ...stored(message), receipt: formatReceipt({ key: message.key, token }), leasedUntil });
     bytes += messageBytes(message);
   }
   return leased;
 }
 
-function settleOne(queue: MemoryQueue | undefined, settlement: Settlement, now: number): SettleResult {
-  const { receipt } = settlement;
+/** Dead letters come before what is gone, and both in queue order, whatever the order of the receipts. */
+function settle(disk: MemoryDisk, { queue: name, settlements, now }: SettleRequest): SettleResult[] {
+  const queue = disk.queues.get(name);
+  const leaving = new Map<MemoryMessage, Outcome>();
+  const results = settlements.map((settlement): SettleResult => {
+    const message = leasedMessage(queue, settlement.receipt, now);
+    if (queue === undefined || message === undefined || leaving.has(message))
+      return { receipt: settlement.receipt, code: 'lease-lost' };
+    const result = settleOne(disk, queue, message, settlement, { now, leaving });
+    const isNext = leaving.has(message) && message.groupId !== undefined;
+    return isNext ? { ...result, isGroupNext: true } : result;
+  });
+  const inOrder = [...leaving].toSorted(
+    ([one, first], [other, second]) =>
+      Number(second.type === 'dead-letter') - Number(first.type === 'dead-letter') || one.key - other.key,
+  );
+  if (queue !== undefined)
+    for (const [message, outcome] of inOrder) applyOutcome(disk, queue, message, outcome, now);
+  return results;
+}
+
+function leasedMessage(
+  queue: MemoryQueue | undefined,
+  receipt: string,
+  now: number,
+): MemoryMessage | undefined {
   const parts = parseReceipt(receipt);
   const siblings = queue === undefined || parts === undefined ? undefined : ofSamePriority(queue, parts.key);
   const message = parts === undefined ? undefined : siblings?.get(parts.key);
-  if (
-    queue === undefined ||
-    message === undefined ||
-    message.leaseToken !== parts?.token ||
-    message.heldUntil <= now
-  ) {
-    return { receipt, code: 'lease-lost' };
+  const isLive = message?.leaseToken === parts?.token && (message?.leasedUntil ?? 0) > now;
+  return isLive ? message : undefined;
+}
+
+function settleOne(
+  disk: MemoryDisk,
+  queue: MemoryQueue,
+  message: MemoryMessage,
+  settlement: Settlement,
+  { now, leaving }: { readonly now: number; readonly leaving: Map<MemoryMessage, Outcome> },
+): SettleResult {
+  const { receipt } = settlement;
+  const fail = (outcome: Outcome): SettleResult => {
+    if (outcome.type !== 'retry') {
+      leaving.set(message, outcome);
+      return { receipt, ended: outcome.code };
+    }
+    applyOutcome(disk, queue, message, outcome, now);
+    return { receipt };
+  };
+  switch (settlement.type) {
+    case 'ack':
+      leaving.set(message, { type: 'end', code: 'received' });
+      return { receipt };
+    case 'nack':
+      return fail(afterFailedDelivery(queue.row, message.deliveryCount, now, settlement.delayMs));
+    case 'reject':
+      return fail(afterRejection(queue.row, now, settlement.reason));
+    case 'release':
+      message.leaseToken = undefined;
+      message.visibleAt = 0;
+      message.deliveryCount -= 1;
+      return { receipt };
+    case 'extend': {
+      const leasedUntil = now + settlement.leaseMs;
+      const { visibleAt, endsAt } = leaseTerms(queue.row, message.deliveryCount, leasedUntil);
+      message.leasedUntil = leasedUntil;
+      message.visibleAt = visibleAt;
+      if (endsAt !== undefined) queue.nextDueAt = Math.min(queue.nextDueAt, endsAt);
+      return { receipt, leasedUntil };
+    }
   }
-  if (settlement.type === 'extend') {
-    message.heldUntil = now + settlement.leaseMs;
-    return { receipt, leasedUntil: message.heldUntil };
-  }
-  message.leaseToken = undefined;
-  if (settlement.type === 'ack') {
-    siblings?.delete(message.key);
-    queue.bytes -= messageBytes(message);
-  } else if (settlement.type === 'nack') {
-    message.heldUntil = now + settlement.delayMs;
-  } else {
-    message.heldUntil = 0;
-    message.deliveryCount -= 1;
-  }
-  return { receipt };
 }
 
 function look(queue: MemoryQueue, request: PeekRequest): PeekPage {
@@ -276,20 +381,24 @@ function look(queue: MemoryQueue, request: PeekRequest): PeekPage {
   const messages: PeekPage['messages'][number][] = [];
   let last = after;
   let bytes = 0;
+  const isWanted = request.match === undefined ? undefined : matcherOf(request.match);
+  let scanned = 0;
   for (const message of inQueueOrder(queue)) {
     if (message.key <= after) continue;
-    if (messages.length === request.limit || bytes >= bytesMax)
+    if (messages.length === request.limit || bytes >= bytesMax || scanned === request.scanMax)
       return { messages, cursor: formatCursor(last) };
+    scanned += 1;
+    last = message.key;
+    if (isWanted?.(bytesFromUuid(message.id), message.properties) === false) continue;
     const body = request.bodies ? message.body : new Uint8Array(0);
     messages.push({ ...stored(message), body, state: stateOf(message, request.now) });
     bytes += messageBytes({ ...message, body });
-    last = message.key;
   }
   return { messages };
 }
 
 function stored(message: MemoryMessage): StoredMessage {
-  const { id, properties, body, priority, sentAt, arrivedAt, origin, deliveryCount } = message;
+  const { id, properties, body, priority, sentAt, arrivedAt, origin, deliveryCount, story } = message;
   return {
     id,
     properties,
@@ -299,16 +408,18 @@ function stored(message: MemoryMessage): StoredMessage {
     arrivedAt,
     deliveryCount,
     ...(origin === undefined ? {} : { origin }),
+    ...(story === undefined ? {} : { story }),
   };
 }
 
-function stateOf(message: MemoryMessage, now: number): 'ready' | 'leased' | 'delayed' {
-  if (message.heldUntil <= now) return 'ready';
-  return message.leaseToken === undefined ? 'delayed' : 'leased';
+function stateOf(message: MemoryMessage, now: number): MessageState {
+  if (message.visibleAt <= now) return 'ready';
+  if (message.leaseToken !== undefined && message.leasedUntil > now) return 'leased';
+  return message.blockedUntil === undefined ? 'delayed' : 'blocked';
 }
 
 function describe(queue: MemoryQueue, now: number): QueueInfo {
-  const counts = { ready: 0, leased: 0, delayed: 0 };
+  const counts = { ready: 0, leased: 0, delayed: 0, blocked: 0 };
   let oldestArrivedAt: number | undefined;
   for (const message of inQueueOrder(queue)) {
     counts[stateOf(message, now)] += 1;

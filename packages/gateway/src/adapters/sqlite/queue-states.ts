@@ -1,7 +1,10 @@
+import { invariant } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { isSubqueue, parentOf } from '../../core/queue-address.ts';
+import { readSettings } from '../../core/queue-settings.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { QueueRow } from '../../ports/gateway-store.ts';
-import { queueStart } from './message-key.ts';
+import { queueEnd, queueStart } from './message-key.ts';
 
 /** A queue's row, and what is remembered of its messages so that calls need not scan for it. */
 export interface QueueState {
@@ -14,6 +17,8 @@ export interface QueueState {
   readonly prefix: HeldPrefix;
   /** The counts of held messages; undefined when a hold changed since they were taken. */
   held: HeldCounts | undefined;
+  /** Whether any of its messages may have rows in these tables: most queues never have. */
+  readonly has: { dues: boolean; members: boolean; stories: boolean };
 }
 
 /**
@@ -25,26 +30,40 @@ interface HeldPrefix {
   until: number;
 }
 
-/** True from `at` until the next hold ends. */
+/** True from `at` until `changesAt`. */
 export interface HeldCounts {
   readonly at: number;
+  readonly changesAt: number;
   readonly leased: number;
   readonly delayed: number;
-  /** The first end of a hold after `at`; undefined when nothing is held. */
-  readonly nextEndsAt: number | undefined;
+  readonly blocked: number;
+  /** When the first of the held messages becomes visible; undefined when time alone makes none visible. */
+  readonly nextVisibleAt: number | undefined;
 }
 
 /** The queues' rows by name, remembered until writes are taken back. */
 export class QueueStates {
   readonly #select: Database.Statement<[string], Row>;
   readonly #selectNames: Database.Statement<[], { name: string }>;
+  readonly #selectSubqueues: Database.Statement<[string, string], { name: string }>;
+  readonly #selectNumber: Database.Statement<[number], { name: string }>;
+  readonly #selectHas: Database.Statement<number[], { dues: number; members: number; stories: number }>;
   readonly #states = new Map<string, QueueState>();
 
   constructor(database: Database.Database) {
     this.#select = database.prepare(
-      'SELECT number, max_body_bytes, created_at, arrivals, messages, bytes FROM queues WHERE name = ?',
+      'SELECT number, max_body_bytes, created_at, arrivals, messages, bytes, settings FROM queues WHERE name = ?',
     );
     this.#selectNames = database.prepare('SELECT name FROM queues ORDER BY name');
+    this.#selectSubqueues = database.prepare(
+      'SELECT name FROM queues WHERE name > ? AND name < ? ORDER BY name',
+    );
+    this.#selectNumber = database.prepare('SELECT name FROM queues WHERE number = ?');
+    const isThere = (table: string): string =>
+      `EXISTS (SELECT 1 FROM ${table} WHERE key >= ? AND key < ?) AS ${table}`;
+    this.#selectHas = database.prepare(
+      `SELECT ${isThere('dues')}, ${isThere('members')}, ${isThere('stories')}`,
+    );
   }
 
   find(name: string): QueueState | undefined {
@@ -52,17 +71,34 @@ export class QueueStates {
     if (known !== undefined) return known;
     const row = this.#select.get(name);
     if (row === undefined) return undefined;
+    const settings = isSubqueue(name)
+      ? this.find(parentOf(name))?.row
+      : { ...readSettings(row.settings), maxBodyBytes: row.max_body_bytes };
+    invariant(settings !== undefined, `subqueue "${name}" has no queue`);
+    const range = [queueStart(row.number), queueEnd(row.number)];
+    const has = this.#selectHas.get(...range, ...range, ...range);
     const state: QueueState = {
       number: row.number,
-      row: { name, maxBodyBytes: row.max_body_bytes, createdAt: row.created_at },
+      row: { ...settings, name, createdAt: row.created_at },
       arrivals: row.arrivals,
       messages: row.messages,
       bytes: row.bytes,
       prefix: { end: queueStart(row.number), until: 0 },
       held: undefined,
+      has: { dues: has?.dues === 1, members: has?.members === 1, stories: has?.stories === 1 },
     };
     this.#states.set(name, state);
     return state;
+  }
+
+  /**
+   * The queue of this name; undefined for a subqueue that is not there now, which is one without messages. Fails with
+   * `queue-not-found` when there is no such queue.
+   */
+  findOrEmpty(name: string): QueueState | undefined {
+    if (!isSubqueue(name)) return this.get(name);
+    this.get(parentOf(name));
+    return this.find(name);
   }
 
   /** Fails with `queue-not-found`. */
@@ -77,9 +113,22 @@ export class QueueStates {
     return this.#selectNames.all().map((row) => row.name);
   }
 
-  /** The queue's row was written or deleted: read it again when it is asked for. */
+  /** The queue with this number. */
+  withNumber(number: number): QueueState | undefined {
+    const name = this.#selectNumber.get(number)?.name;
+    return name === undefined ? undefined : this.find(name);
+  }
+
+  /** The subqueues of a queue that exist now, by name. */
+  subqueuesOf(name: string): readonly QueueState[] {
+    // What follows the semicolon in the alphabet bounds the names that begin with it.
+    return this.#selectSubqueues.all(`${name};`, `${name}<`).map((row) => this.get(row.name));
+  }
+
+  /** The queue's row was written or deleted: read it and its subqueues' again when they are asked for. */
   forget(name: string): void {
     this.#states.delete(name);
+    for (const known of this.#states.keys()) if (known.startsWith(`${name};`)) this.#states.delete(known);
   }
 
   /** Writes were taken back: nothing remembered is sure. */
@@ -103,4 +152,5 @@ interface Row {
   readonly arrivals: number;
   readonly messages: number;
   readonly bytes: number;
+  readonly settings: string;
 }

@@ -91,7 +91,9 @@ function prepareSweep(database: Database.Database): (queue: number) => boolean {
      WHERE key >= ? AND key < ? ORDER BY key LIMIT ?`,
   );
   const deleteMessages = database.prepare('DELETE FROM messages WHERE key BETWEEN ? AND ?');
-  const deleteHolds = database.prepare('DELETE FROM holds WHERE key BETWEEN ? AND ?');
+  const deleteBeside = ['holds', 'dues', 'members', 'stories'].map((table) =>
+    database.prepare<[number, number]>(`DELETE FROM ${table} WHERE key BETWEEN ? AND ?`),
+  );
   const deleteSends = database.prepare(
     'DELETE FROM sends WHERE queue = ? AND id IN (SELECT id FROM sends WHERE queue = ? LIMIT ?)',
   );
@@ -110,7 +112,7 @@ function prepareSweep(database: Database.Database): (queue: number) => boolean {
       if (bytes >= BATCH_BYTES) break;
     }
     deleteMessages.run(first.key, last.key);
-    deleteHolds.run(first.key, last.key);
+    for (const statement of deleteBeside) statement.run(first.key, last.key);
     return true;
   };
 }

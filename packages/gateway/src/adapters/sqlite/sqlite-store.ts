@@ -13,18 +13,27 @@ import type {
   Scope,
   SettleRequest,
   SettleResult,
+  SweepResult,
   Snapshot,
 } from '../../ports/gateway-store.ts';
 import { backUp } from './back-up.ts';
+import { Dues } from './dues.ts';
 import { GroupCommit } from './group-commit.ts';
 import { LogCycle } from './log-cycle.ts';
 import { migrate } from './migrate.ts';
 import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open-database.ts';
+import { prepareAppend } from './operations/append.ts';
 import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
+import { prepareEndMessages } from './operations/end-messages.ts';
+import { prepareGroups } from './operations/groups.ts';
+import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
 import { type Peek, preparePeek } from './operations/peek.ts';
+import { preparePutQueue } from './operations/put-queue.ts';
 import { prepareReceive, type Receive } from './operations/receive.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
+import { prepareSweep, type Sweep } from './operations/sweep.ts';
+import { prepareTakeOut } from './operations/take-out.ts';
 import { prepareWriteChange, type WriteChange } from './operations/write-change.ts';
 import { QueueStates } from './queue-states.ts';
 import { QueueSweeper } from './queue-sweeper.ts';
@@ -114,6 +123,10 @@ class SqliteStore implements GatewayStore {
   readonly #settle: Settle;
   readonly #peek: Peek;
   readonly #describe: DescribeQueue;
+  readonly #dues: Dues;
+  readonly #sweep: Sweep;
+  /** Since the last `sweep`, by queue. */
+  #ended = new Map<string, number>();
   #groupBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -129,9 +142,17 @@ class SqliteStore implements GatewayStore {
     this.#database = database;
     this.#queues = new QueueStates(database);
     this.#load = prepareLoadSnapshot(database, symbols, this.#queues);
-    this.#write = prepareWriteChange(database, symbols, this.#queues);
-    this.#receive = prepareReceive(database, symbols, this.#queues);
-    this.#settle = prepareSettle(database, this.#queues);
+    this.#dues = new Dues(database);
+    const groups = prepareGroups(database);
+    const insert = prepareInsertMessages(database, this.#dues, groups);
+    const takeOut = prepareTakeOut(database, this.#dues, groups);
+    const putQueue = preparePutQueue(database, this.#queues);
+    const ending = prepareEndMessages(database, { queues: this.#queues, takeOut, insert, putQueue });
+    const append = prepareAppend(symbols, insert);
+    this.#write = prepareWriteChange(database, symbols, this.#queues, { append, putQueue });
+    this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
+    this.#settle = prepareSettle(database, this.#queues, this.#dues, ending);
+    this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
     this.#peek = preparePeek(database, symbols, this.#queues);
     this.#describe = prepareDescribeQueue(database);
     this.#commits = new GroupCommit(database, log, {
@@ -140,6 +161,7 @@ class SqliteStore implements GatewayStore {
       onTakenBack: () => {
         symbols.forget();
         this.#queues.forgetAll();
+        this.#dues.forget();
       },
       onFailure: (error) => onFailure?.(error),
     });
@@ -159,34 +181,54 @@ class SqliteStore implements GatewayStore {
   }
 
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
-    return this.#commits.write(() => this.#receive(request));
+    return this.#commits.write(() => {
+      this.#endDue(request.now);
+      return this.#receive(request);
+    });
   }
 
   settle(request: SettleRequest): Promise<readonly SettleResult[]> {
-    return this.#commits.write(() => this.#settle(request));
+    return this.#commits.write(() => {
+      this.#endDue(request.now);
+      return this.#settle(request);
+    });
+  }
+
+  sweep(now: number): Promise<SweepResult> {
+    return this.#commits.write(() => {
+      this.#endDue(now);
+      const ended = this.#ended;
+      this.#ended = new Map();
+      return { ended, isMore: this.#dues.areAny(now) };
+    });
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {
-    return this.#commits.read(() => this.#peek(request));
+    if (request.match === undefined) return this.#read(request.now, () => this.#peek(request));
+    // A search takes its turn among the calls that write, page by page: it may be long.
+    return this.#commits.write(() => {
+      this.#endDue(request.now);
+      return this.#peek(request);
+    });
   }
 
   listQueues(now: number): Promise<readonly QueueInfo[]> {
-    return this.#commits.read(() =>
+    return this.#read(now, () =>
       this.#queues.names().map((name) => this.#describe.info(this.#queues.get(name), now)),
     );
   }
 
   getQueue(name: string, now: number): Promise<QueueInfo | undefined> {
-    return this.#commits.read(() => {
+    return this.#read(now, () => {
       const queue = this.#queues.find(name);
       return queue === undefined ? undefined : this.#describe.info(queue, now);
     });
   }
 
   nextVisibleAt(name: string, now: number): Promise<number | undefined> {
-    return this.#commits.read(() => {
+    return this.#read(now, () => {
       const queue = this.#queues.find(name);
-      return queue === undefined ? undefined : this.#describe.held(queue, now).nextEndsAt;
+      return queue === undefined ? undefined : this.#describe.held(queue, now).nextVisibleAt;
     });
   }
 
@@ -200,6 +242,20 @@ class SqliteStore implements GatewayStore {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** Within a call that writes: ends what has run out by now, so that the call does not see it. */
+  #endDue(now: number): void {
+    if (!this.#dues.areAny(now)) return;
+    for (const [queue, count] of this.#sweep(now))
+      this.#ended.set(queue, (this.#ended.get(queue) ?? 0) + count);
+  }
+
+  /** Reads what there is once all that has run out by now is ended. A disk that takes no writes can still be read. */
+  async #read<Result>(now: number, work: () => Result): Promise<Result> {
+    if (await this.#commits.read(() => this.#dues.areAny(now)))
+      await this.#commits.write(() => this.#endDue(now)).catch(() => undefined);
+    return this.#commits.read(work);
   }
 
   async #close(): Promise<void> {

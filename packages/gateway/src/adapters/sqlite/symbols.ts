@@ -2,7 +2,7 @@ import { invariant } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 
 /** What a symbol names; a source is a device with an epoch it sent in. */
-export type SymbolKind = 'epoch' | 'device' | 'queue' | 'source';
+export type SymbolKind = 'epoch' | 'device' | 'queue' | 'source' | 'consumer';
 
 /** Numbers for long names, remembered: rows hold the number. */
 export class Symbols {
@@ -14,6 +14,7 @@ export class Symbols {
     device: new Map(),
     queue: new Map(),
     source: new Map(),
+    consumer: new Map(),
   };
   readonly #names = new Map<number, string>();
   #version = 0;

@@ -1,11 +1,18 @@
-import { LIMITS } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
 import { allows } from '../../core/permissions.ts';
+import { parentOf } from '../../core/queue-address.ts';
+import { hasSameSettings, newQueueRow } from '../../core/queue-settings.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { GatewayStore, QueueInfo, QueueRow } from '../../ports/gateway-store.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { RequestError } from '../problem.ts';
-import { queueAnswer, queueParams, queueSettings } from '../schemas.ts';
+import {
+  addressParams,
+  queueAnswer,
+  queueParams,
+  queueSettings,
+  type QueueSettingsJson,
+} from '../schemas.ts';
 
 export interface QueueRoutePorts {
   readonly store: GatewayStore;
@@ -43,12 +50,12 @@ function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
       path: '/v1/queues/{queue}',
       tag: TAG,
       summary: 'Look at a queue and its counts',
-      params: queueParams,
+      params: addressParams,
       answers: { 200: { description: 'The queue.', schema: queueAnswer } },
       problems: ['access-denied', 'queue-not-found'],
     },
     async ({ c, principal, params: { queue } }) => {
-      if (!mayLook(principal.grants, queue)) requirePermission(principal, 'receive', queue);
+      if (!mayLook(principal.grants, queue)) requirePermission(principal, 'receive', parentOf(queue));
       return c.json(queueJson(await existingQueue(store, queue, clock.now())));
     },
   );
@@ -76,15 +83,11 @@ function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
       if (queue.startsWith('sys.'))
         throw new RequestError('invalid-request', 'names that start with sys. belong to the gateway');
       const now = clock.now();
-      const wanted: QueueRow = {
-        name: queue,
-        maxBodyBytes: body.maxBodyBytes ?? LIMITS.bodyBytesDefault,
-        createdAt: now,
-      };
+      const wanted = changed(newQueueRow(queue, now), body);
       const outcome = await store.transact({ queues: [queue] }, (snapshot) => {
         const known = snapshot.queues.get(queue);
         if (known === undefined) return { changes: [{ type: 'put-queue', row: wanted }], result: 'made' };
-        return { changes: [], result: known.maxBodyBytes === wanted.maxBodyBytes ? 'same' : 'other' };
+        return { changes: [], result: hasSameSettings(known, wanted) ? 'same' : 'other' };
       });
       if (outcome === 'other')
         throw new RequestError(
@@ -111,8 +114,7 @@ function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
       const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
         const known = snapshot.queues.get(queue);
         if (known === undefined) return { changes: [], result: false };
-        const row: QueueRow = { ...known, maxBodyBytes: body.maxBodyBytes ?? known.maxBodyBytes };
-        return { changes: [{ type: 'put-queue', row }], result: true };
+        return { changes: [{ type: 'put-queue', row: changed(known, body) }], result: true };
       });
       if (!isFound) throw queueNotFound(queue);
       return c.json(queueJson(await existingQueue(store, queue, clock.now())));
@@ -148,30 +150,54 @@ function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
 /** The queue of this name. Throws `queue-not-found`. */
 async function existingQueue(store: GatewayStore, queue: string, now: number): Promise<QueueInfo> {
   const info = await store.getQueue(queue, now);
-  if (info === undefined) throw queueNotFound(queue);
-  return info;
+  if (info !== undefined) return info;
+  // A subqueue that is not there is one without messages.
+  const parent = parentOf(queue) === queue ? undefined : await store.getQueue(parentOf(queue), now);
+  if (parent === undefined) throw queueNotFound(queue);
+  const { oldestArrivedAt: _, ...settings } = parent;
+  return { ...settings, name: queue, ready: 0, leased: 0, delayed: 0, blocked: 0, bytes: 0 };
+}
+
+/** The row with the settings that a request names; null takes a limit away. */
+function changed(row: QueueRow, body: QueueSettingsJson): QueueRow {
+  const { quotaMessages: _, quotaBytes: __, ...kept } = row;
+  const { quotaMessages = row.quotaMessages, quotaBytes = row.quotaBytes, ...given } = body;
+  const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return {
+    ...kept,
+    ...named,
+    ...(quotaMessages === undefined || quotaMessages === null ? {} : { quotaMessages }),
+    ...(quotaBytes === undefined || quotaBytes === null ? {} : { quotaBytes }),
+  };
 }
 
 export function queueNotFound(queue: string): RequestError {
   return new RequestError('queue-not-found', `no queue is named ${queue}`);
 }
 
-function mayLook(grants: Parameters<typeof allows>[0], queue: string): boolean {
+function mayLook(grants: Parameters<typeof allows>[0], address: string): boolean {
+  const queue = parentOf(address);
   return allows(grants, 'receive', queue) || allows(grants, 'manage', queue);
 }
 
 function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
-  const { name, maxBodyBytes, ready, leased, delayed, bytes, oldestArrivedAt } = info;
+  const {
+    createdAt,
+    oldestArrivedAt,
+    receivingPaused,
+    sendingPaused,
+    retryDelaysMs,
+    schema: _,
+    ...rest
+  } = info;
+  const paused = receivingPaused ? (sendingPaused ? 'both' : 'receiving') : sendingPaused ? 'sending' : 'no';
   const oldest =
     oldestArrivedAt === undefined ? {} : { oldestArrivedAt: new Date(oldestArrivedAt).toISOString() };
   return {
-    name,
-    maxBodyBytes,
-    createdAt: new Date(info.createdAt).toISOString(),
-    ready,
-    leased,
-    delayed,
-    bytes,
+    ...rest,
+    retryDelaysMs: [...retryDelaysMs],
+    paused,
+    createdAt: new Date(createdAt).toISOString(),
     ...oldest,
   };
 }

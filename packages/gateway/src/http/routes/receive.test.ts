@@ -6,7 +6,7 @@ let gateway: TestGateway;
 
 beforeEach(async () => {
   gateway = await createTestGateway();
-  await gateway.call('PUT', QUEUE, {});
+  await gateway.call('PUT', QUEUE, { retryDelaysMs: [] });
 });
 
 describe('receiving', () => {
@@ -28,6 +28,7 @@ describe('receiving', () => {
       leasedUntil: '2027-01-15T08:00:03.500Z',
       priority: 5,
       deliveryCount: 1,
+      lifetimeDeliveryCount: 1,
       contentType: 'application/json',
       headers: { h: 'v' },
       label: 'a',
@@ -179,7 +180,7 @@ test('a consumer that goes away while messages are leased for it leaves nothing 
   gateway = await createTestGateway({
     afterReceive: () => gone.abort(),
   });
-  await gateway.call('PUT', QUEUE, {});
+  await gateway.call('PUT', QUEUE, { retryDelaysMs: [] });
   await send({ body: 1 });
   await receive({}, gone.signal).catch(() => undefined);
   await expect

@@ -1,9 +1,11 @@
+import { isPlainText } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
+import { deadLetterQueueOf, parentOf } from '../../core/queue-address.ts';
 import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
 import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { messageJson } from '../message-json.ts';
-import { peekedMessage, queueParams, receivedMessage } from '../schemas.ts';
+import { addressParams, receivedMessage } from '../schemas.ts';
 import { queueNotFound } from './queues.ts';
 
 export interface ReceiveRouteSettings {
@@ -15,9 +17,7 @@ export interface ReceiveRouteSettings {
 const RECEIVE_MAX = 1024;
 const SETTLE_MAX = 4096;
 const SETTLE_BYTES_MAX = 1024 * 1024;
-const PEEK_MAX = 256;
-/** As for a receive: behind this the page ends, and its cursor goes on. */
-const PEEK_BYTES = 32 * 1024 * 1024;
+const REASON_CHARACTERS_MAX = 512;
 const LEASE_MS_DEFAULT = 30_000;
 const LEASE_MS_MAX = 12 * 60 * 60 * 1000;
 const NACK_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
@@ -26,11 +26,10 @@ const WAIT_MS_MAX = 50_000;
 
 const TAG = 'Consuming';
 
-/** Receiving, settling and peeking. */
+/** Receiving and settling. */
 export function addReceiveRoutes(api: Api, ports: LongPollPorts, settings: ReceiveRouteSettings): void {
   addReceiveRoute(api, ports, settings);
   addSettleRoute(api, ports);
-  addPeekRoute(api, ports);
 }
 
 const bodies = z.enum(['auto', 'base64']).optional().openapi({
@@ -61,7 +60,7 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
       description:
         'Highest priority first, then in order of arrival. A message that is not settled before its lease ends is handed ' +
         'out again.',
-      params: queueParams,
+      params: addressParams,
       body: receiveBody,
       answers: {
         200: {
@@ -72,12 +71,13 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
       problems: ['access-denied', 'queue-not-found'],
     },
     async ({ c, principal, params: { queue }, body }) => {
-      requirePermission(principal, 'receive', queue);
+      requirePermission(principal, 'receive', parentOf(queue));
       const messages = await receiveOrWait(ports, {
         queue,
         max: body.max ?? 1,
         leaseMs: body.leaseMs ?? LEASE_MS_DEFAULT,
         waitMs: body.waitMs ?? 0,
+        consumer: principal.subject,
         signal: AbortSignal.any([c.req.raw.signal, settings.stopping]),
       });
       const texts = messages.map((message) => {
@@ -91,13 +91,23 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
 
 const receipt = z.string().min(1).max(256);
 
+/** For people: what stands in a log, not a document. */
+const reason = z.string().max(REASON_CHARACTERS_MAX).refine(isPlainText, 'has control characters');
+
 const settleBody = z
   .object({
     ack: z.array(receipt).optional().openapi({ description: 'Done: the messages leave the queue.' }),
     nack: z
       .array(z.object({ receipt, delayMs: z.int().min(0).max(NACK_DELAY_MS_MAX).optional() }))
       .optional()
-      .openapi({ description: 'Not done: to be handed out again, after `delayMs`.' }),
+      .openapi({
+        description:
+          "Not done: to be handed out again, after `delayMs` or the queue's own delay. The last delivery ends the message.",
+      }),
+    reject: z
+      .array(z.object({ receipt, reason: reason.optional() }))
+      .optional()
+      .openapi({ description: 'Never to be done: the message is a dead letter, with this reason.' }),
     extend: z
       .array(z.object({ receipt, leaseMs }))
       .optional()
@@ -113,6 +123,7 @@ const settleBody = z
 interface SettleBody {
   readonly ack?: readonly string[] | undefined;
   readonly nack?: readonly { readonly receipt: string; readonly delayMs?: number | undefined }[] | undefined;
+  readonly reject?: readonly { readonly receipt: string; readonly reason?: string | undefined }[] | undefined;
   readonly extend?: readonly { readonly receipt: string; readonly leaseMs: number }[] | undefined;
   readonly release?: readonly string[] | undefined;
 }
@@ -121,6 +132,10 @@ const settleResult = z.object({
   receipt: z.string(),
   code: z.enum(['lease-lost']).optional().openapi({ description: 'Absent when it was done.' }),
   leasedUntil: z.iso.datetime().optional().openapi({ description: 'After an extend.' }),
+  ended: z.string().optional().openapi({
+    description:
+      'After a nack or a reject that ended the message: `max-deliveries` or `rejected-by-receiver`.',
+  }),
 });
 
 function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPollPorts): void {
@@ -131,9 +146,9 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       tag: TAG,
       summary: 'Say what became of leased messages',
       description:
-        'All of it in one transaction, and a result for each receipt: ack, nack, extend, release, each in the order given. A ' +
+        'All of it in one transaction, and a result for each receipt: ack, nack, reject, extend, release, each in the order given. A ' +
         'receipt whose lease is over gets `lease-lost` and changes nothing.',
-      params: queueParams,
+      params: addressParams,
       body: settleBody,
       bodyBytesMax: SETTLE_BYTES_MAX,
       answers: {
@@ -145,21 +160,25 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       problems: ['access-denied', 'queue-not-found'],
     },
     async ({ c, principal, params: { queue }, body }) => {
-      requirePermission(principal, 'receive', queue);
+      requirePermission(principal, 'receive', parentOf(queue));
       const now = clock.now();
       failpoints.reach('settle-begun');
       // Both in one turn of the store: a receipt of no queue is lost in any case, but a misspelt name should be told.
       const [isThere, results] = await Promise.all([
-        hasQueue(store, queue),
+        hasQueue(store, parentOf(queue)),
         store.settle({ queue, settlements: settlementsOf(body), now }),
       ]);
       if (!isThere) throw queueNotFound(queue);
       failpoints.reach('settle-committed');
-      // Given back, or visible again at another time than a waiting consumer has reckoned with.
-      if (body.nack !== undefined || body.release !== undefined || body.extend !== undefined)
+      // Given back, the next of a group, or visible at another time than a waiting consumer has reckoned with.
+      const isNext = results.some(({ isGroupNext }) => isGroupNext === true);
+      if (isNext || body.nack !== undefined || body.release !== undefined || body.extend !== undefined)
         arrivals.notify(queue);
-      const answered = results.map(({ leasedUntil, ...result }) => ({
-        ...result,
+      if (results.some(({ ended }) => ended !== undefined)) arrivals.notify(deadLetterQueueOf(queue));
+      const answered = results.map(({ receipt: settled, code, ended, leasedUntil }) => ({
+        receipt: settled,
+        ...(code === undefined ? {} : { code }),
+        ...(ended === undefined ? {} : { ended }),
         ...(leasedUntil === undefined ? {} : { leasedUntil: new Date(leasedUntil).toISOString() }),
       }));
       return c.json({ results: answered });
@@ -180,7 +199,12 @@ function settlementsOf(body: SettleBody): Settlement[] {
     ...(body.nack ?? []).map((item): Settlement => ({
       type: 'nack',
       receipt: item.receipt,
-      delayMs: item.delayMs ?? 0,
+      ...(item.delayMs === undefined ? {} : { delayMs: item.delayMs }),
+    })),
+    ...(body.reject ?? []).map((item): Settlement => ({
+      type: 'reject',
+      receipt: item.receipt,
+      ...(item.reason === undefined ? {} : { reason: item.reason }),
     })),
     ...(body.extend ?? []).map((item): Settlement => ({
       type: 'extend',
@@ -189,48 +213,6 @@ function settlementsOf(body: SettleBody): Settlement[] {
     })),
     ...(body.release ?? []).map((text): Settlement => ({ type: 'release', receipt: text })),
   ];
-}
-
-function addPeekRoute(api: Api, { store, clock }: LongPollPorts): void {
-  api.route(
-    {
-      method: 'get',
-      path: '/v1/queues/{queue}/messages',
-      tag: 'Messages',
-      summary: 'Look at messages without leasing them',
-      description:
-        'In queue order. Follow `cursor` until it is absent; messages that others remove meanwhile do no harm.',
-      params: queueParams,
-      query: z.object({
-        cursor: z.string().max(512).optional(),
-        limit: z.coerce.number().int().min(1).max(PEEK_MAX).optional().openapi({ default: 50 }),
-        bodies: z.enum(['auto', 'base64', 'none']).optional().openapi({ default: 'none' }),
-      }),
-      answers: {
-        200: {
-          description: 'One page.',
-          schema: z.object({ messages: z.array(peekedMessage), cursor: z.string().optional() }),
-        },
-      },
-      problems: ['access-denied', 'queue-not-found'],
-    },
-    async ({ principal, params: { queue }, query }) => {
-      requirePermission(principal, 'receive', queue);
-      const now = clock.now();
-      const form = query.bodies ?? 'none';
-      const page = await store.peek({
-        queue,
-        limit: query.limit ?? 50,
-        bytesMax: PEEK_BYTES,
-        bodies: true,
-        now,
-        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
-      });
-      const texts = page.messages.map((message) => messageJson(message, form, { state: message.state }));
-      const cursor = page.cursor === undefined ? '' : `,"cursor":${JSON.stringify(page.cursor)}`;
-      return jsonResponse(`{"messages":[${texts.join(',')}]${cursor}}`);
-    },
-  );
 }
 
 function jsonResponse(text: string): Response {

@@ -7,10 +7,13 @@ import {
   type MessageProperties,
 } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
+import { deliveryTerms } from '../../core/delivery-terms.ts';
 import {
   decideProduce,
   type ProducedAnswer,
   type ProducedMessage,
+  type ProduceRefusal,
+  type ProduceResult,
   scopeOfProduce,
 } from '../../core/produce.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -70,7 +73,15 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
           schema: z.union([sentMessage, z.object({ messages: z.array(sentMessage) })]),
         },
       },
-      problems: ['access-denied', 'queue-not-found', 'too-large', 'bad-message', 'conflict'],
+      problems: [
+        'access-denied',
+        'queue-not-found',
+        'too-large',
+        'bad-message',
+        'conflict',
+        'quota-exceeded',
+        'queue-paused',
+      ],
     },
     async ({ c, principal, params: { queue }, body, bodyText }) => {
       requirePermission(principal, 'send', queue);
@@ -84,7 +95,7 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
       const result = await store.transact(scopeOfProduce(queue, messages), (snapshot) =>
         decideProduce(snapshot, messages, context),
       );
-      if ('code' in result) throw refusal(result.code, queue, messages[result.index], result.index);
+      if ('code' in result) throw refusal(result, queue, messages[result.index]);
       if (result.stored > 0) arrivals.notify(queue);
       const [only] = result.answers;
       return c.json(
@@ -112,16 +123,27 @@ function produced(
   if (memberSource(memberSource(source, 'headers') ?? '', '__proto__') !== undefined) {
     throw new RequestError('invalid-request', `messages.${index}: a header may not be named __proto__`);
   }
-  const properties = encodeProperties(propertiesOf(message));
+  const named = propertiesOf(message);
+  const properties = encodeProperties(named);
+  const now = ports.clock.now();
+  const terms = deliveryTerms(named, now, now);
+  if (typeof terms === 'string') throw new RequestError(terms, `messages.${index}: no time is left to it`);
   const priority = message.priority ?? LIMITS.priorityDefault;
   if (message.id === undefined) {
-    const id = messageIdFrom(ports.clock.now(), ports.entropy.bytes(ID_RANDOM_BYTES));
-    return { id, properties, body, priority };
+    const id = messageIdFrom(now, ports.entropy.bytes(ID_RANDOM_BYTES));
+    return { id, properties, body, priority, terms };
   }
   // The schema lets upper-case digits pass; ids are compared as text, so one form only.
   const id = message.id.toLowerCase() as MessageId;
   const head = new TextEncoder().encode(JSON.stringify([queue, priority, properties.length]));
-  return { id, properties, body, priority, contentHash: ports.digest.sha256([head, properties, body]) };
+  return {
+    id,
+    properties,
+    body,
+    priority,
+    terms,
+    contentHash: ports.digest.sha256([head, properties, body]),
+  };
 }
 
 function bodyOf(message: ProducedMessageJson, source: string, index: number): Uint8Array {
@@ -137,6 +159,7 @@ function bodyOf(message: ProducedMessageJson, source: string, index: number): Ui
 
 function propertiesOf(message: ProducedMessageJson): MessageProperties {
   const { contentType, headers, label, correlationId, replyTo, traceparent } = message;
+  const { timeToLiveMs, deliverAfterMs, groupId } = message;
   const all = {
     contentType: contentType === DEFAULT_CONTENT_TYPE ? undefined : contentType,
     headers,
@@ -144,16 +167,23 @@ function propertiesOf(message: ProducedMessageJson): MessageProperties {
     correlationId,
     replyTo,
     traceparent,
+    timeToLiveMs,
+    deliverAfterMs,
+    groupId,
   };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
 function refusal(
-  code: 'queue-not-found' | 'too-large' | 'conflict',
+  { code, index, retryAfterMs }: Extract<ProduceResult, { readonly code: ProduceRefusal }>,
   queue: string,
   message: ProducedMessage | undefined,
-  index: number,
 ): RequestError {
+  if (code === 'quota-exceeded' || code === 'queue-paused') {
+    const why = code === 'queue-paused' ? 'is paused for sending' : 'is full';
+    const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
+    return new RequestError(code, `messages.${index}: queue ${queue} ${why}; nothing was stored`, wait);
+  }
   if (code === 'queue-not-found') return queueNotFound(queue);
   if (code === 'conflict') {
     return new RequestError(

@@ -6,6 +6,7 @@ import {
   type SessionNonce,
   type StreamKey,
 } from '@fieldpost/protocol';
+import { newQueueRow } from '../../core/queue-settings.ts';
 import type {
   Change,
   Decision,
@@ -14,6 +15,7 @@ import type {
   LeasedMessage,
   NewMessage,
   QueueRow,
+  QueueSettings,
   ReceiveRequest,
 } from '../../ports/gateway-store.ts';
 
@@ -37,8 +39,9 @@ export function streamKey(epoch: number, queue = 'orders', priority = 3): Stream
   return { epoch: epochId(epoch), queue, priority };
 }
 
-export function queueRow(name = 'orders'): QueueRow {
-  return { name, maxBodyBytes: 1024 * 1024, createdAt: NOW };
+/** A queue whose messages come back at once, again and again, unless told otherwise. */
+export function queueRow(name = 'orders', settings: Partial<QueueSettings> = {}): QueueRow {
+  return newQueueRow(name, NOW, { retryDelaysMs: [], maxDeliveries: 1000, ...settings });
 }
 
 export function deviceRow(number: number, changes: Partial<DeviceRow> = {}): DeviceRow {

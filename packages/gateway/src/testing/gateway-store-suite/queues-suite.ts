@@ -252,12 +252,20 @@ export function queuesSuite(store: () => GatewayStore): void {
     await settle(NOW, { type: 'nack', receipt: two.receipt, delayMs: LEASE_MS * 2 });
     const queues = await store().listQueues(NOW);
     expect(queues.map((queue) => queue.name)).toEqual(['alpha', 'orders', 'visits']);
-    expect(queues[0]).toEqual({ ...queueRow('alpha'), ready: 0, leased: 0, delayed: 0, bytes: 0 });
+    expect(queues[0]).toEqual({
+      ...queueRow('alpha'),
+      ready: 0,
+      leased: 0,
+      delayed: 0,
+      blocked: 0,
+      bytes: 0,
+    });
     expect(queues[1]).toEqual({
       ...queueRow(),
       ready: 3,
       leased: 1,
       delayed: 1,
+      blocked: 0,
       bytes: 515,
       oldestArrivedAt: NOW + 1,
     });

@@ -37,6 +37,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       epochs: new Map(),
       streams: new Map(),
       queues: new Map(),
+      usage: new Map(),
       sends: new Map(),
     });
     expect(await store().listQueues(NOW)).toEqual([]);

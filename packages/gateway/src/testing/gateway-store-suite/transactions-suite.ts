@@ -54,6 +54,7 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
       device: undefined,
       epochs: new Map(),
       streams: new Map(),
+      usage: new Map(),
       sends: new Map(),
     });
     // Another epoch comes first now, and neither is taken for the other.
@@ -175,6 +176,7 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
           ],
         ]),
         queues: new Map([['orders', queueRow()]]),
+        usage: new Map(),
         sends: new Map([
           [messageId(9), { id: messageId(9), contentHash: new Uint8Array([1, 2]), sentAt: NOW }],
         ]),

@@ -4,7 +4,7 @@ import type { Change } from '../../../ports/gateway-store.ts';
 import type { QueueStates } from '../queue-states.ts';
 
 /**
- * Deletes a queue: with its row it is gone for everybody. Its messages, holds and producers' ids are left to the sweeper,
+ * Deletes a queue with its subqueues: with its row it is gone for everybody. Its messages, holds and producers' ids are left to the sweeper,
  * because a queue of millions of them would hold up every other call. Fails with `queue-not-found`, and with
  * `queue-not-empty` when it was to be deleted only if empty.
  */
@@ -14,11 +14,12 @@ export function prepareDeleteQueue(database: Database.Database, queues: QueueSta
   const deleteRow = database.prepare('DELETE FROM queues WHERE number = ?');
 
   return ({ name, ifEmpty }) => {
-    const { number, messages } = queues.get(name);
+    const all = [queues.get(name), ...queues.subqueuesOf(name)];
+    const messages = all.reduce((sum, queue) => sum + queue.messages, 0);
     if (ifEmpty === true && messages > 0) {
-      throw new StoreError('queue-not-empty', `queue "${name}" holds ${messages} messages`);
+      throw new StoreError('queue-not-empty', `queue "${name}" and its subqueues hold ${messages} messages`);
     }
-    deleteRow.run(number);
+    for (const { number } of all) deleteRow.run(number);
     queues.forget(name);
   };
 }

@@ -1,5 +1,6 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { NEVER } from '../../../core/never.ts';
 import type { QueueInfo } from '../../../ports/gateway-store.ts';
 import { priorityStart, queueEnd, queueStart } from '../message-key.ts';
 import type { HeldCounts, QueueState } from '../queue-states.ts';
@@ -15,12 +16,11 @@ export interface DescribeQueue {
 }
 
 export function prepareDescribeQueue(database: Database.Database): DescribeQueue {
-  const countHeld = database.prepare<
-    [number, number, number],
-    { leased: number | null; delayed: number | null; until: number | null }
-  >(
-    `SELECT sum(token IS NOT NULL) AS leased, sum(token IS NULL) AS delayed, min(until) AS until
-     FROM holds WHERE key >= ? AND key < ? AND until > ?`,
+  const countHeld = database.prepare<number[], HeldColumns>(
+    `SELECT sum(token IS NOT NULL AND until > ?) AS leased, sum(token IS NULL AND until = ${NEVER}) AS blocked,
+            count(*) AS held, min(CASE WHEN until > ? THEN until END) AS until,
+            min(CASE WHEN visible_at < ${NEVER} THEN visible_at END) AS visible_at
+     FROM holds WHERE key >= ? AND key < ? AND visible_at > ?`,
   );
   const selectHead = database.prepare<[number, number], { arrived_at: number }>(
     'SELECT arrived_at FROM messages WHERE key >= ? AND key < ? ORDER BY key LIMIT 1',
@@ -28,14 +28,16 @@ export function prepareDescribeQueue(database: Database.Database): DescribeQueue
 
   const held = (queue: QueueState, now: number): HeldCounts => {
     const known = queue.held;
-    if (known !== undefined && known.at <= now && now < (known.nextEndsAt ?? Number.POSITIVE_INFINITY))
-      return known;
-    const row = countHeld.get(queueStart(queue.number), queueEnd(queue.number), now);
+    if (known !== undefined && known.at <= now && now < known.changesAt) return known;
+    const row = countHeld.get(now, now, queueStart(queue.number), queueEnd(queue.number), now);
+    const { leased, blocked, held: all, until, visible_at: visibleAt } = row ?? NOTHING_HELD;
     queue.held = {
       at: now,
-      leased: row?.leased ?? 0,
-      delayed: row?.delayed ?? 0,
-      nextEndsAt: row?.until ?? undefined,
+      changesAt: Math.min(until ?? NEVER, visibleAt ?? NEVER),
+      leased: leased ?? 0,
+      blocked: blocked ?? 0,
+      delayed: all - (leased ?? 0) - (blocked ?? 0),
+      nextVisibleAt: visibleAt ?? undefined,
     };
     return queue.held;
   };
@@ -54,16 +56,27 @@ export function prepareDescribeQueue(database: Database.Database): DescribeQueue
   return {
     held,
     info: (queue, now) => {
-      const { leased, delayed } = held(queue, now);
+      const { leased, delayed, blocked } = held(queue, now);
       const oldestArrivedAt = oldest(queue);
       return {
         ...queue.row,
-        ready: queue.messages - leased - delayed,
+        ready: queue.messages - leased - delayed - blocked,
         leased,
         delayed,
+        blocked,
         bytes: queue.bytes,
         ...(oldestArrivedAt === undefined ? {} : { oldestArrivedAt }),
       };
     },
   };
 }
+
+interface HeldColumns {
+  readonly leased: number | null;
+  readonly blocked: number | null;
+  readonly held: number;
+  readonly until: number | null;
+  readonly visible_at: number | null;
+}
+
+const NOTHING_HELD: HeldColumns = { leased: 0, blocked: 0, held: 0, until: null, visible_at: null };

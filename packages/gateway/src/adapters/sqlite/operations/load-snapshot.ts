@@ -8,11 +8,13 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { isJournal } from '../../../core/queue-address.ts';
 import type {
   DeviceRow,
   EpochRow,
   NumberedFate,
   QueueRow,
+  QueueUsage,
   Scope,
   SendRow,
   Snapshot,
@@ -44,6 +46,8 @@ export function prepareLoadSnapshot(
       setIfFound(streams, streamKeyText(key), loadStream(key, since, scope.fatesMax));
     const rows = new Map<string, QueueRow>();
     for (const queue of scope.queues ?? []) setIfFound(rows, queue, queues.find(queue)?.row);
+    const usage = new Map<string, QueueUsage>();
+    for (const [name, row] of rows) setIfFound(usage, name, usageOf(queues, row));
     const sends = new Map<MessageId, SendRow>();
     for (const { queue, id } of scope.sends ?? []) setIfFound(sends, id, loadSend(queue, id));
     return {
@@ -51,9 +55,23 @@ export function prepareLoadSnapshot(
       epochs,
       streams,
       queues: rows,
+      usage,
       sends,
     };
   };
+}
+
+/** Counted only where a quota asks for it. */
+function usageOf(queues: QueueStates, row: QueueRow): QueueUsage | undefined {
+  if (row.quotaMessages === undefined && row.quotaBytes === undefined) return undefined;
+  const counted = [queues.get(row.name), ...queues.subqueuesOf(row.name)];
+  const usage = { messages: 0, bytes: 0 };
+  for (const { row: counts, messages, bytes } of counted) {
+    if (isJournal(counts.name)) continue;
+    usage.messages += messages;
+    usage.bytes += bytes;
+  }
+  return usage;
 }
 
 function setIfFound<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row | undefined): void {

@@ -1,11 +1,21 @@
 import type Database from 'better-sqlite3';
+import { matcherOf } from '../../../core/matches-message.ts';
+import { NEVER } from '../../../core/never.ts';
 import { formatCursor, parseCursor } from '../../../core/receipt.ts';
 import { StoreError } from '../../../core/store-error.ts';
-import type { PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
+import type { MessageState, PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
 import { keyOfPlace, placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
-import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
+import {
+  contentBytes,
+  idOfRow,
+  MESSAGE_COLUMNS,
+  type MessageColumns,
+  propertiesOfRow,
+  storedMessage,
+} from './stored-message.ts';
+import { prepareStoryOf } from './story-of.ts';
 
 /** Looks at a page of a queue. Fails with `queue-not-found`, and with `invalid-request` for a false cursor. */
 export type Peek = (request: PeekRequest) => PeekPage;
@@ -13,24 +23,40 @@ export type Peek = (request: PeekRequest) => PeekPage;
 export function preparePeek(database: Database.Database, symbols: Symbols, queues: QueueStates): Peek {
   const withBodies = prepareSelect(database, 'body, checksum');
   const withoutBodies = prepareSelect(database, "x'' AS body, NULL AS checksum");
+  const storyOf = prepareStoryOf(database);
 
-  return ({ queue: name, cursor, limit, bytesMax = Number.POSITIVE_INFINITY, bodies, now }) => {
-    const queue = queues.get(name);
-    const select = bodies ? withBodies : withoutBodies;
+  const selectBody = database.prepare<[number], { body: Uint8Array; checksum: number | null }>(
+    'SELECT body, checksum FROM messages WHERE key = ?',
+  );
+
+  return (request) => {
+    const { limit, bytesMax = Number.POSITIVE_INFINITY, bodies, match, now } = request;
+    const queue = queues.findOrEmpty(request.queue);
+    if (queue === undefined) return { messages: [] };
+    const isWanted = match === undefined ? undefined : matcherOf(match);
+    // Who looks for few messages does not read the bodies of all.
+    const select = bodies && isWanted === undefined ? withBodies : withoutBodies;
+    const scanMax = isWanted === undefined ? limit : (request.scanMax ?? Number.MAX_SAFE_INTEGER - 1);
     const messages: PeekPage['messages'][number][] = [];
     let bytes = 0;
+    let scanned = 0;
     let lastKey = 0;
     // One more than asked for tells whether there is a next page.
-    for (const row of select.iterate(keyAfter(queue.number, cursor), queueEnd(queue.number), limit + 1)) {
-      if (messages.length === limit || bytes >= bytesMax) {
+    const start = keyAfter(queue.number, request.cursor);
+    for (const row of select.iterate(start, queueEnd(queue.number), scanMax + 1)) {
+      if (messages.length === limit || bytes >= bytesMax || scanned === scanMax) {
         return { messages, cursor: formatCursor(placeOfKey(lastKey)) };
       }
-      messages.push({
-        ...storedMessage(row, row.deliveries ?? 0, symbols),
-        state: row.until === null || row.until <= now ? 'ready' : row.token === null ? 'delayed' : 'leased',
-      });
-      bytes += contentBytes(row);
+      scanned += 1;
       lastKey = row.key;
+      if (isWanted !== undefined && !isWanted(idOfRow(row), propertiesOfRow(row))) continue;
+      const content = isWanted !== undefined && bodies ? selectBody.get(row.key) : undefined;
+      const found = { ...row, ...content };
+      messages.push({
+        ...storedMessage(found, row.deliveries ?? 0, symbols, storyOf(queue, row.key)),
+        state: stateOf(row, now),
+      });
+      bytes += contentBytes(found);
     }
     return { messages };
   };
@@ -38,16 +64,23 @@ export function preparePeek(database: Database.Database, symbols: Symbols, queue
 
 type PeekColumns = MessageColumns & {
   readonly until: number | null;
+  readonly visible_at: number | null;
   readonly token: string | null;
   readonly deliveries: number | null;
 };
+
+function stateOf({ until, visible_at: visibleAt, token }: PeekColumns, now: number): MessageState {
+  if (until === null || visibleAt === null || visibleAt <= now) return 'ready';
+  if (token !== null && until > now) return 'leased';
+  return token === null && until === NEVER ? 'blocked' : 'delayed';
+}
 
 function prepareSelect(
   database: Database.Database,
   body: string,
 ): Database.Statement<[number, number, number], PeekColumns> {
   return database.prepare(
-    `SELECT ${MESSAGE_COLUMNS}, ${body}, hold.until, hold.token, hold.deliveries
+    `SELECT ${MESSAGE_COLUMNS}, ${body}, hold.until, hold.visible_at, hold.token, hold.deliveries
      FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
      WHERE message.key >= ? AND message.key < ? ORDER BY message.key LIMIT ?`,
   );

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { settingsText } from '../../../core/queue-settings.ts';
 import { StoreError } from '../../../core/store-error.ts';
 import type { QueueRow } from '../../../ports/gateway-store.ts';
 import { queueEnd, QUEUES_MAX, queueStart } from '../message-key.ts';
@@ -8,15 +9,19 @@ import type { QueueStates } from '../queue-states.ts';
 export type PutQueue = (row: QueueRow) => void;
 
 export function preparePutQueue(database: Database.Database, queues: QueueStates): PutQueue {
-  const update = database.prepare('UPDATE queues SET max_body_bytes = ?, created_at = ? WHERE name = ?');
+  const update = database.prepare(
+    'UPDATE queues SET max_body_bytes = ?, created_at = ?, settings = ? WHERE name = ?',
+  );
   const insert = database.prepare(
-    `INSERT INTO queues (number, name, max_body_bytes, created_at, arrivals, messages, bytes) VALUES (?, ?, ?, ?, 0, 0, 0)`,
+    `INSERT INTO queues (number, name, max_body_bytes, created_at, settings, arrivals, messages, bytes)
+     VALUES (?, ?, ?, ?, ?, 0, 0, 0)`,
   );
   const freeNumber = prepareFreeNumber(database);
 
   return (row) => {
     queues.forget(row.name);
-    if (update.run(row.maxBodyBytes, row.createdAt, row.name).changes === 1) return;
+    const settings = settingsText(row);
+    if (update.run(row.maxBodyBytes, row.createdAt, settings, row.name).changes === 1) return;
     const number = freeNumber();
     if (number === undefined) {
       throw new StoreError(
@@ -24,7 +29,7 @@ export function preparePutQueue(database: Database.Database, queues: QueueStates
         `queue "${row.name}": the store holds ${QUEUES_MAX} queues already; delete one first`,
       );
     }
-    insert.run(number, row.name, row.maxBodyBytes, row.createdAt);
+    insert.run(number, row.name, row.maxBodyBytes, row.createdAt, settings);
   };
 }
 

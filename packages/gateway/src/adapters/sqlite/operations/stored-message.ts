@@ -1,12 +1,12 @@
 import { type DeviceId, type EpochId, invariant, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
-import type { NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
+import type { MessageStory, NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import { priorityOfKey } from '../message-key.ts';
 import { damagedRow, messageChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 
 /** The columns of a message but its body and its checksum, in the order of {@link MessageColumns}. */
-export const MESSAGE_COLUMNS = 'message.key, sent_at, arrived_at, source, number, head';
+export const MESSAGE_COLUMNS = 'message.key, sent_at, arrived_at, source, number, head, priority';
 
 export interface MessageColumns {
   readonly key: number;
@@ -14,6 +14,8 @@ export interface MessageColumns {
   readonly arrived_at: number;
   readonly source: number | null;
   readonly number: number | null;
+  /** Null where the key tells it. */
+  readonly priority: number | null;
   readonly head: Uint8Array;
   readonly body: Uint8Array;
   /** Null in rows from before there was one, and where the body is not read. */
@@ -22,7 +24,7 @@ export interface MessageColumns {
 
 const ID_BYTES = 16;
 /** The id and the length of the properties. */
-const HEAD_BYTES = ID_BYTES + 2;
+export const HEAD_BYTES = ID_BYTES + 2;
 
 /**
  * The message up to its body, as it came over the wire. Id and properties are mostly views on that message's bytes; then
@@ -44,19 +46,32 @@ export function contentBytes(row: MessageColumns): number {
   return row.head.length - HEAD_BYTES + row.body.length;
 }
 
+export function idOfRow({ head }: Pick<MessageColumns, 'head'>): Uint8Array {
+  return head.subarray(0, ID_BYTES);
+}
+
+export function propertiesOfRow({ head }: Pick<MessageColumns, 'head'>): Uint8Array {
+  return head.subarray(HEAD_BYTES);
+}
+
+/** The message's own priority, whatever its place in the queue. */
+export function priorityOfRow(row: Pick<MessageColumns, 'key' | 'priority'>): number {
+  return row.priority ?? priorityOfKey(row.key);
+}
+
 /** The name under which a device and its epoch have a symbol. */
 export function sourceName(device: DeviceId, epoch: EpochId): string {
   return `${epoch} ${device}`;
 }
 
 /** The checksum of a message's row. */
-export function checksumOf(row: Omit<MessageColumns, 'checksum'>): number {
+export function checksumOf(row: Omit<MessageColumns, 'checksum' | 'priority'>): number {
   const { key, sent_at, arrived_at, source, number, head, body } = row;
   return messageChecksum([key, sent_at, arrived_at, source ?? -1, number ?? -1], head, body);
 }
 
 /** In a damaged file, a column can be of any type whatever its table says. */
-function isWhole(row: MessageColumns): boolean {
+export function isWhole(row: MessageColumns): boolean {
   const { head, body, checksum } = row;
   if (!(head instanceof Uint8Array) || head.length < HEAD_BYTES || !(body instanceof Uint8Array))
     return false;
@@ -68,16 +83,22 @@ function isWhole(row: MessageColumns): boolean {
  *
  * @throws StoreError `store-damaged` when it is not what was written
  */
-export function storedMessage(row: MessageColumns, deliveryCount: number, symbols: Symbols): StoredMessage {
+export function storedMessage(
+  row: MessageColumns,
+  deliveryCount: number,
+  symbols: Symbols,
+  story?: MessageStory,
+): StoredMessage {
   if (!isWhole(row)) throw damagedRow(`the message at ${row.key}`);
   const message = {
-    id: uuidFromBytes(row.head.subarray(0, ID_BYTES)) as MessageId,
-    properties: bytesView(row.head.subarray(HEAD_BYTES)),
+    id: uuidFromBytes(idOfRow(row)) as MessageId,
+    properties: bytesView(propertiesOfRow(row)),
     body: bytesView(row.body),
-    priority: priorityOfKey(row.key),
+    priority: priorityOfRow(row),
     sentAt: row.sent_at,
     arrivedAt: row.arrived_at,
     deliveryCount,
+    ...(story === undefined ? {} : { story }),
   };
   if (row.source === null || row.number === null) return message;
   const [epoch, device] = symbols.name(row.source).split(' ');

@@ -5,11 +5,11 @@ import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { prepareAddFate } from './add-fate.ts';
 import { prepareAdvance } from './advance.ts';
-import { prepareAppend } from './append.ts';
+import type { Append } from './append.ts';
 import { prepareDeleteQueue } from './delete-queue.ts';
 import { preparePutDevice } from './put-device.ts';
 import { preparePutEpoch } from './put-epoch.ts';
-import { preparePutQueue } from './put-queue.ts';
+import type { PutQueue } from './put-queue.ts';
 import { preparePutSend } from './put-send.ts';
 
 /** Writes one change of a transaction. Returns the bytes that it appended. */
@@ -19,13 +19,13 @@ export function prepareWriteChange(
   database: Database.Database,
   symbols: Symbols,
   queues: QueueStates,
+  parts: { readonly append: Append; readonly putQueue: PutQueue },
 ): WriteChange {
-  const append = prepareAppend(database, symbols);
+  const { append, putQueue } = parts;
   const advance = prepareAdvance(database, symbols);
   const addFate = prepareAddFate(database, symbols);
   const putDevice = preparePutDevice(database, symbols);
   const putEpoch = preparePutEpoch(database, symbols);
-  const putQueue = preparePutQueue(database, queues);
   const deleteQueue = prepareDeleteQueue(database, queues);
   const putSend = preparePutSend(database, queues);
 

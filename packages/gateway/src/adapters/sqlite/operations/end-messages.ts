@@ -1,0 +1,122 @@
+import type Database from 'better-sqlite3';
+import { continueStory } from '../../../core/message-story.ts';
+import {
+  deadLetterQueueOf,
+  isDeadLetterQueue,
+  isJournal,
+  isSubqueue,
+  journalOf,
+} from '../../../core/queue-address.ts';
+import { newQueueRow } from '../../../core/queue-settings.ts';
+import type { DeliveryTerms } from '../../../ports/gateway-store.ts';
+import type { QueueState, QueueStates } from '../queue-states.ts';
+import type { InsertedMessage, InsertMessages } from './insert-messages.ts';
+import type { PutQueue } from './put-queue.ts';
+import { priorityOfRow } from './stored-message.ts';
+import type { TakenMessage, TakeOut } from './take-out.ts';
+
+/** Why a message leaves its queue. */
+export interface Leaving {
+  readonly code: string;
+  readonly reason?: string;
+}
+
+/**
+ * What becomes of messages that leave their queue. Everything that ends a message goes through `end` or `deadLetter`:
+ * here stands what "message X ended with fate Y" means for the store.
+ */
+export interface EndMessages {
+  /** The messages are gone, each with its fate: consumed (`received`), expired, purged. */
+  end(queue: QueueState, fates: ReadonlyMap<number, Leaving>, now: number): void;
+  /** The messages are dead letters now. */
+  deadLetter(queue: QueueState, fates: ReadonlyMap<number, Leaving>, now: number): void;
+  /** The messages go to the end of another queue; `leaving` says how their story goes on. */
+  move(
+    queue: QueueState,
+    keys: Iterable<number>,
+    target: string,
+    leaving: (key: number) => Leaving,
+    now: number,
+  ): void;
+}
+
+export interface EndingParts {
+  readonly queues: QueueStates;
+  readonly takeOut: TakeOut;
+  readonly insert: InsertMessages;
+  readonly putQueue: PutQueue;
+}
+
+export function prepareEndMessages(database: Database.Database, parts: EndingParts): EndMessages {
+  const { queues, takeOut, insert, putQueue } = parts;
+  const deleteRow = database.prepare('DELETE FROM queues WHERE number = ? AND messages = 0');
+
+  const subqueue = (name: string, now: number): QueueState => {
+    const known = queues.find(name);
+    if (known !== undefined) return known;
+    putQueue(newQueueRow(name, now));
+    return queues.get(name);
+  };
+  /** A subqueue without messages is gone. */
+  const dropIfEmpty = (queue: QueueState): void => {
+    if (queue.messages > 0 || !isSubqueue(queue.row.name)) return;
+    deleteRow.run(queue.number);
+    queues.forget(queue.row.name);
+  };
+  const put = (
+    target: QueueState,
+    from: string,
+    taken: readonly TakenMessage[],
+    leaving: (key: number) => Leaving,
+    now: number,
+    terms?: DeliveryTerms,
+  ): void => {
+    const inserted = taken.map((message): InsertedMessage => {
+      const entry = { queue: from, at: now, ...leaving(message.key) };
+      return {
+        ...movedMessage(message),
+        terms,
+        story: continueStory(message.story, entry, message.deliveries),
+      };
+    });
+    insert(target, inserted, inserted.length);
+  };
+  const move: EndMessages['move'] = (queue, keys, target, leaving, now) => {
+    const taken = takeOut(queue, keys, now, 'bodies');
+    put(subqueue(target, now), queue.row.name, taken, leaving, now);
+    dropIfEmpty(queue);
+  };
+
+  return {
+    move,
+    deadLetter(queue, fates, now) {
+      const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
+      move(queue, fates.keys(), deadLetterQueueOf(queue.row.name), leaving, now);
+    },
+    end(queue, fates, now) {
+      const { name, journal, journalRetentionMs } = queue.row;
+      const isCopied = journal && !isJournal(name) && !isDeadLetterQueue(name);
+      const taken = takeOut(queue, fates.keys(), now, isCopied ? 'bodies' : 'no-bodies');
+      if (isCopied) {
+        const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
+        put(subqueue(journalOf(name), now), name, taken, leaving, now, {
+          expiresAt: now + journalRetentionMs,
+        });
+      }
+      dropIfEmpty(queue);
+    },
+  };
+}
+
+function movedMessage(message: TakenMessage): Omit<InsertedMessage, 'terms' | 'story'> {
+  return {
+    sentAt: message.sent_at,
+    arrivedAt: message.arrived_at,
+    source: message.source,
+    number: message.number,
+    head: message.head,
+    body: message.body,
+    priority: priorityOfRow(message),
+    bytes: message.bytes,
+  };
+}

@@ -1,0 +1,128 @@
+import { isUuid, LIMITS, type MessageId } from '@fieldpost/protocol';
+import { z } from '@hono/zod-openapi';
+import { parentOf } from '../../core/queue-address.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { GatewayStore, MessageMatch, PeekPage } from '../../ports/gateway-store.ts';
+import { type Api, requirePermission } from '../api.ts';
+import { messageJson } from '../message-json.ts';
+import { RequestError } from '../problem.ts';
+import { addressParams, peekedMessage } from '../schemas.ts';
+
+export interface LookRoutePorts {
+  readonly store: GatewayStore;
+  readonly clock: Clock;
+}
+
+const PEEK_MAX = 256;
+/** As for a receive: behind this the page ends, and its cursor goes on. */
+const PEEK_BYTES = 32 * 1024 * 1024;
+/** Messages looked at in one turn of a search: others wait so long. */
+const SCAN_MAX = 2_000;
+/** Turns of one request that searches: behind them its page ends, with a cursor. */
+const SCANS_MAX = 50;
+
+/** Looking at messages without leasing them. */
+export function addLookRoutes(api: Api, ports: LookRoutePorts): void {
+  addPeekRoute(api, ports);
+  addMessageRoute(api, ports);
+}
+
+const bodies = z.enum(['auto', 'base64', 'none']).optional();
+
+function addPeekRoute(api: Api, { store, clock }: LookRoutePorts): void {
+  api.route(
+    {
+      method: 'get',
+      path: '/v1/queues/{queue}/messages',
+      tag: 'Messages',
+      summary: 'Look at messages without leasing them',
+      description:
+        'In queue order. Follow `cursor` until it is absent; messages that others remove meanwhile do no harm. With ' +
+        '`correlationId` only messages that carry it are answered; then a page may be empty and have a cursor all the same.',
+      params: addressParams,
+      query: z.object({
+        cursor: z.string().max(512).optional(),
+        limit: z.coerce.number().int().min(1).max(PEEK_MAX).optional().openapi({ default: 50 }),
+        correlationId: z.string().min(1).max(LIMITS.tokenCharacters).optional(),
+        bodies: bodies.openapi({ default: 'none' }),
+      }),
+      answers: {
+        200: {
+          description: 'One page.',
+          schema: z.object({ messages: z.array(peekedMessage), cursor: z.string().optional() }),
+        },
+      },
+      problems: ['access-denied', 'queue-not-found'],
+    },
+    async ({ principal, params: { queue }, query }) => {
+      requirePermission(principal, 'receive', parentOf(queue));
+      const form = query.bodies ?? 'none';
+      const request = {
+        queue,
+        limit: query.limit ?? 50,
+        bytesMax: PEEK_BYTES,
+        bodies: true,
+        now: clock.now(),
+        ...(query.cursor === undefined ? {} : { cursor: query.cursor }),
+      };
+      const { correlationId } = query;
+      const page =
+        correlationId === undefined
+          ? await store.peek(request)
+          : await search(store, { ...request, match: { correlationId } }, SCANS_MAX);
+      const texts = page.messages.map((message) => messageJson(message, form, { state: message.state }));
+      const cursor = page.cursor === undefined ? '' : `,"cursor":${JSON.stringify(page.cursor)}`;
+      return jsonResponse(`{"messages":[${texts.join(',')}]${cursor}}`);
+    },
+  );
+}
+
+function addMessageRoute(api: Api, { store, clock }: LookRoutePorts): void {
+  api.route(
+    {
+      method: 'get',
+      path: '/v1/queues/{queue}/messages/{id}',
+      tag: 'Messages',
+      summary: 'Look at one message of a queue',
+      description: 'Leases nothing. The gateway looks through the queue for it, without holding others up.',
+      params: addressParams.extend({
+        id: z.string().refine((text) => isUuid(text.toLowerCase()), 'not a UUID'),
+      }),
+      query: z.object({ bodies: bodies.openapi({ default: 'auto' }) }),
+      answers: { 200: { description: 'The message.', schema: peekedMessage } },
+      problems: ['access-denied', 'queue-not-found', 'not-found'],
+    },
+    async ({ principal, params: { queue, id }, query }) => {
+      requirePermission(principal, 'receive', parentOf(queue));
+      const match: MessageMatch = { id: id.toLowerCase() as MessageId };
+      const request = { queue, limit: 1, bodies: true, now: clock.now(), match };
+      const { messages } = await search(store, request, Number.POSITIVE_INFINITY);
+      const [message] = messages;
+      if (message === undefined) throw new RequestError('not-found', `no message ${id} is in ${queue}`);
+      return jsonResponse(messageJson(message, query.bodies ?? 'auto', { state: message.state }));
+    },
+  );
+}
+
+/** Looks through a queue in turns, until the page is full, the queue ends, or so many turns were taken. */
+async function search(
+  store: GatewayStore,
+  request: Parameters<GatewayStore['peek']>[0],
+  turnsMax: number,
+): Promise<PeekPage> {
+  const found: PeekPage['messages'][number][] = [];
+  let { cursor } = request;
+  for (let turn = 0; turn < turnsMax; turn++) {
+    const from = cursor === undefined ? {} : { cursor };
+    const limit = request.limit - found.length;
+    const page = await store.peek({ ...request, ...from, limit, scanMax: SCAN_MAX });
+    found.push(...page.messages);
+    cursor = page.cursor;
+    if (cursor === undefined || found.length >= request.limit) break;
+  }
+  return { messages: found, ...(cursor === undefined ? {} : { cursor }) };
+}
+
+function jsonResponse(text: string): Response {
+  return new Response(text, { headers: { 'content-type': 'application/json' } });
+}
