@@ -48,6 +48,8 @@ export interface GatewaySettings {
   readonly createQueue?: { readonly maxBodyBytes: number };
   /** Refusals and skips that one answer tells a device; for tests, the protocol's limit by default. */
   readonly fatesTold?: number;
+  /** How long the ids of server-side producers are remembered, in milliseconds; for ever when absent. */
+  readonly producerIdRetentionMs?: number;
   /** Called once when the store failed: the process has to end, its state can no longer be known. */
   readonly onStoreFailure: (error: unknown) => void;
 }
@@ -87,6 +89,11 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const intake = createIntake(intakePorts, { ...creation, ...telling });
   const stopping = new AbortController();
   const connections = new Set<DeviceConnection>();
+  const { producerIdRetentionMs } = settings;
+  const stopHousekeeping =
+    producerIdRetentionMs === undefined
+      ? undefined
+      : startHousekeeping({ store, clock, logger }, { producerIdRetentionMs });
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
   const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
@@ -124,6 +131,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     },
     async stop() {
       stopping.abort();
+      stopHousekeeping?.();
       for (const connection of connections) connection.stop();
       await Promise.all([stopHousekeeping(), ...[...connections].map((connection) => connection.closed)]);
     },

@@ -185,6 +185,10 @@ class StoreHandle implements GatewayStore {
     return this.#call(false, () => this.#owner.store.getQueue(name, now));
   }
 
+  pruneSends(before: number, max: number): Promise<number> {
+    return this.#call(true, () => this.#owner.store.pruneSends(before, max));
+  }
+
   nextVisibleAt(queue: string, now: number): Promise<number | undefined> {
     return this.#call(false, () => this.#owner.store.nextVisibleAt(queue, now));
   }

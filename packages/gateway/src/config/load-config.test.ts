@@ -24,6 +24,7 @@ describe('defaults', () => {
       createQueues: true,
       connectionsMax: 10_000,
       connectionsPerSubjectMax: 1_000,
+      producerIdRetentionMs: 604_800_000,
       logLevel: 'info',
       stopTimeoutMs: 10_000,
     });

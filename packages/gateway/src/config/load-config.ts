@@ -29,6 +29,7 @@ export interface GatewayConfig {
   readonly createQueues: boolean;
   readonly connectionsMax: number;
   readonly connectionsPerSubjectMax: number;
+  readonly producerIdRetentionMs: number;
   readonly logLevel: NonNullable<SettingValues['logLevel']>;
   readonly stopTimeoutMs: number;
 }
@@ -120,6 +121,7 @@ function complete(
     createQueues: values.createQueues ?? isDevelopment,
     connectionsMax: values.connectionsMax ?? 10_000,
     connectionsPerSubjectMax: values.connectionsPerSubjectMax ?? 1_000,
+    producerIdRetentionMs: values.producerIdRetentionMs ?? 7 * 24 * 3_600_000,
     logLevel: values.logLevel ?? 'info',
     stopTimeoutMs: values.stopTimeoutMs ?? 10_000,
   };

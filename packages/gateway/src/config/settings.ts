@@ -63,6 +63,7 @@ export const SETTING_SCHEMAS = {
   createQueues: yesOrNo,
   connectionsMax: wholeNumber(1, 1_000_000),
   connectionsPerSubjectMax: wholeNumber(1, 1_000_000),
+  producerIdRetentionMs: wholeNumber(60_000, 10 * 365 * 24 * 3_600_000),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   stopTimeoutMs: wholeNumber(0, 600_000),
 } as const;
@@ -137,6 +138,14 @@ export const SETTINGS: readonly Setting[] = [
     flag: '--connections-per-subject-max <number>',
     description: 'How many of them may be of one subject, which is the `sub` of their tokens.',
     defaultText: '1000',
+  },
+  {
+    key: 'producerIdRetentionMs',
+    variable: 'FIELDPOST_PRODUCER_ID_RETENTION_MS',
+    flag: '--producer-id-retention-ms <milliseconds>',
+    description:
+      'How long the id of a message that a server sent is remembered, so that a repetition is no second message.',
+    defaultText: '604800000',
   },
   {
     key: 'logLevel',

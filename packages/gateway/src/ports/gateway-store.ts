@@ -51,6 +51,12 @@ export interface GatewayStore {
    */
   nextVisibleAt(queue: string, now: number): Promise<number | undefined>;
 
+  /**
+   * Forgets ids of server-side producers that were first used before `before` (Unix milliseconds), the oldest first and at
+   * most `max`. Resolves with how many. A producer that uses such an id again sends another message.
+   */
+  pruneSends(before: number, max: number): Promise<number>;
+
   /** Writes a consistent copy to `file` while the store stays in use; fails when the file exists. */
   backup(file: string): Promise<void>;
 

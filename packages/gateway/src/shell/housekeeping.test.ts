@@ -1,36 +1,55 @@
-import { expect, test } from 'vitest';
-import { createTestGateway } from '../testing/test-gateway.ts';
+import { expect, test, vi } from 'vitest';
+import { ManualClock } from '../testing/manual-clock.ts';
+import { startHousekeeping } from './housekeeping.ts';
 
-test('messages expire while nobody calls, waiting consumers hear of the dead letter, and stopping ends it', async () => {
-  const gateway = await createTestGateway();
-  await gateway.call('PUT', '/v1/queues/orders', {});
-  await gateway.call('POST', '/v1/queues/orders/messages', { body: 1, timeToLiveMs: 500 });
-  gateway.gateway.start();
-  const waiting = gateway.call('POST', '/v1/queues/orders;dead-letter/receive', { waitMs: 10_000 });
-  await expect.poll(() => gateway.clock.waiting).toBe(2);
-  gateway.clock.advance(1000);
-  expect(await waiting).toMatchObject({
-    json: {
-      messages: [{ body: 1, history: [{ queue: 'orders', code: 'receive-timeout', deliveryCount: 0 }] }],
+const RETENTION_MS = 3_600_000;
+
+test('a round forgets batch after batch what is old enough, and then rests', async () => {
+  const { clock, calls, store, logger } = surroundings([1_000, 1_000, 7, 0]);
+  startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
+  await pass(clock, 59_999);
+  expect(calls).toEqual([]);
+  await pass(clock, 1);
+  const before = clock.now() - RETENTION_MS;
+  expect(calls).toEqual([before, before, before]);
+  await pass(clock, 60_000);
+  expect(calls).toHaveLength(4);
+  expect(calls[3]).toBe(before + 60_000);
+});
+
+test('a round that fails is told, and tried again with the next one', async () => {
+  const { clock, calls, store, logger } = surroundings(['fails', 0]);
+  startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
+  await pass(clock, 60_000);
+  expect(logger.warn).toHaveBeenCalledOnce();
+  await pass(clock, 60_000);
+  expect(calls).toHaveLength(2);
+});
+
+test('once stopped, nothing more is done', async () => {
+  const { clock, calls, store, logger } = surroundings([1_000, 1_000, 1_000]);
+  const stop = startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
+  stop();
+  await pass(clock, 600_000);
+  expect(calls).toEqual([]);
+});
+
+function surroundings(results: (number | 'fails')[]) {
+  const clock = new ManualClock();
+  const calls: number[] = [];
+  const store = {
+    async pruneSends(before: number): Promise<number> {
+      calls.push(before);
+      const result = results.shift() ?? 0;
+      if (result === 'fails') throw new Error('disk I/O error');
+      return result;
     },
-  });
-  expect(gateway.log).toContainEqual(
-    expect.objectContaining({ level: 'info', fields: { queue: 'orders', messages: 1 } }),
-  );
-  await gateway.gateway.stop();
-  expect(gateway.clock.waiting).toBe(0);
-});
+  };
+  const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+  return { clock, calls, store, logger };
+}
 
-test('a store that cannot sweep is tried again', async () => {
-  const gateway = await createTestGateway();
-  const sweep = gateway.store.sweep.bind(gateway.store);
-  let calls = 0;
-  gateway.store.sweep = (now) => (++calls === 1 ? Promise.reject(new Error('no room')) : sweep(now));
-  gateway.gateway.start();
-  gateway.clock.advance(1000);
-  await expect.poll(() => gateway.log.map(({ level }) => level)).toContain('error');
-  await expect.poll(() => gateway.clock.waiting).toBe(1);
-  gateway.clock.advance(1000);
-  await expect.poll(() => calls).toBe(2);
-  await gateway.gateway.stop();
-});
+async function pass(clock: ManualClock, milliseconds: number): Promise<void> {
+  clock.advance(milliseconds);
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}

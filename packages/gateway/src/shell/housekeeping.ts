@@ -1,59 +1,56 @@
-import { deadLetterQueueOf } from '../core/queue-address.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { Logger } from '../ports/logger.ts';
-import type { Arrivals } from './arrivals.ts';
 
 export interface HousekeepingPorts {
-  readonly store: GatewayStore;
+  readonly store: Pick<GatewayStore, 'pruneSends'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly arrivals: Arrivals;
 }
 
-/** How often it is looked whether something has run out, when there was nothing more to do. */
-const PAUSE_MS = 1_000;
+export interface HousekeepingSettings {
+  /** How long the ids of server-side producers are remembered, in milliseconds. */
+  readonly producerIdRetentionMs: number;
+}
+
+/** Ids forgotten in one transaction: others' calls hardly wait for it. */
+const BATCH = 1_000;
+/** What waits longer by a minute than it has to costs nothing. */
+const ROUND_MS = 60_000;
 
 /**
- * Ends messages whose time has run out, also while nobody calls: space comes back, dead letters are there, and consumers
- * that wait hear of what became visible by it. Returns the way to stop; it resolves when nothing is under way any more.
+ * Forgets what has been kept long enough, in small batches, round after round. A round that fails is tried again with the
+ * next one.
+ *
+ * @returns the way to stop
  */
-export function startHousekeeping({
-  store,
-  clock,
-  logger,
-  arrivals,
-}: HousekeepingPorts): () => Promise<void> {
+export function startHousekeeping(ports: HousekeepingPorts, settings: HousekeepingSettings): () => void {
+  const { store, clock, logger } = ports;
+  let cancel: () => void = () => undefined;
   let isStopped = false;
-  let cancel = (): void => undefined;
-  let running: Promise<void> = Promise.resolve();
 
-  const sweep = async (): Promise<number> => {
-    const { ended, isMore } = await store.sweep(clock.now());
-    for (const [queue, messages] of ended) {
-      logger.info({ queue, messages }, 'messages ended: their time or their last lease has run out');
-      arrivals.notify(queue);
-      arrivals.notify(deadLetterQueueOf(queue));
-    }
-    return isMore ? 0 : PAUSE_MS;
+  const forgetIds = async (): Promise<void> => {
+    const before = clock.now() - settings.producerIdRetentionMs;
+    let forgotten = 0;
+    for (let batch = BATCH; batch === BATCH && !isStopped; forgotten += batch)
+      batch = await store.pruneSends(before, BATCH);
+    if (forgotten > 0) logger.debug({ forgotten }, "producers' ids were forgotten");
   };
-  const turn = async (): Promise<void> => {
-    // A store that failed has told whoever ends the process; on a full disk a later turn does it.
-    const pauseMs = await sweep().catch((error: unknown) => {
-      logger.error({ error }, 'messages whose time has run out could not be ended');
-      return PAUSE_MS;
-    });
-    if (!isStopped) schedule(pauseMs);
+
+  const next = (): void => {
+    if (!isStopped) cancel = clock.schedule(ROUND_MS, round);
   };
-  const schedule = (pauseMs: number): void => {
-    cancel = clock.schedule(pauseMs, () => {
-      running = turn();
+
+  const round = (): void => {
+    forgetIds().then(next, (error: unknown) => {
+      if (!isStopped) logger.warn({ error }, 'housekeeping failed; it is tried again');
+      next();
     });
   };
-  schedule(PAUSE_MS);
-  return async () => {
+
+  next();
+  return () => {
     isStopped = true;
     cancel();
-    await running;
   };
 }

@@ -48,6 +48,7 @@ export function createFaultyStore(store: GatewayStore, fault: CallFault): Faulty
     listQueues: (now) => store.listQueues(now),
     getQueue: (name, now) => store.getQueue(name, now),
     nextVisibleAt: (queue, now) => store.nextVisibleAt(queue, now),
+    pruneSends: (before, max) => perform(() => store.pruneSends(before, max)),
     backup: (file) => store.backup(file),
     close: () => store.close(),
   };

@@ -21,6 +21,8 @@ interface LogLine {
 export interface TestGatewayOptions {
   /** Whether `POST /v1/dev/token` and first-use creation of queues are on. Default false. */
   readonly isDevelopment?: boolean;
+  /** How long ids of producers are remembered, in milliseconds; for ever by default. */
+  readonly producerIdRetentionMs?: number;
   /** Called when the store has leased messages, before the gateway knows. */
   readonly afterReceive?: () => void;
 }
@@ -93,6 +95,9 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     version: '0.0.0',
     origins: ['https://app.example'],
     onStoreFailure: (error) => failures.push(error),
+    ...(options.producerIdRetentionMs === undefined
+      ? {}
+      : { producerIdRetentionMs: options.producerIdRetentionMs }),
     ...(isDevelopment ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   const token = (claims: Partial<TestClaims> = {}): Promise<string> => {

@@ -152,6 +152,19 @@ export class MemoryStore implements GatewayStore {
     });
   }
 
+  pruneSends(before: number, max: number): Promise<number> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      const old = [...this.#disk.queues.values()]
+        .flatMap(({ sends }) => [...sends.values()].map((row) => ({ sends, row })))
+        .filter(({ row }) => row.sentAt < before)
+        .toSorted((left, right) => left.row.sentAt - right.row.sentAt)
+        .slice(0, max);
+      for (const { sends, row } of old) sends.delete(row.id);
+      return old.length;
+    });
+  }
+
   /** Keeps the copy on the disk object itself, under the name `file`. */
   backup(file: string): Promise<void> {
     return this.#call(() => {

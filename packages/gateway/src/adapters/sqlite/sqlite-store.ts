@@ -29,7 +29,11 @@ import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
 import { type Peek, preparePeek } from './operations/peek.ts';
+<<<<<<< /tmp/m_wt
+import { preparePruneSends, type PruneSends } from './operations/prune-sends.ts';
+=======
 import { preparePutQueue } from './operations/put-queue.ts';
+>>>>>>> /tmp/m_new
 import { prepareReceive, type Receive } from './operations/receive.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
 import { prepareSweep, type Sweep } from './operations/sweep.ts';
@@ -123,10 +127,14 @@ class SqliteStore implements GatewayStore {
   readonly #settle: Settle;
   readonly #peek: Peek;
   readonly #describe: DescribeQueue;
+<<<<<<< /tmp/m_wt
+  readonly #prune: PruneSends;
+=======
   readonly #dues: Dues;
   readonly #sweep: Sweep;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
+>>>>>>> /tmp/m_new
   #groupBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -155,6 +163,7 @@ class SqliteStore implements GatewayStore {
     this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
     this.#peek = preparePeek(database, symbols, this.#queues);
     this.#describe = prepareDescribeQueue(database);
+    this.#prune = preparePruneSends(database);
     this.#commits = new GroupCommit(database, log, {
       isGroupFull: () => this.#groupBytes >= GROUP_BYTES_MAX,
       onGroupEnd: () => (this.#groupBytes = 0),
@@ -230,6 +239,12 @@ class SqliteStore implements GatewayStore {
       const queue = this.#queues.find(name);
       return queue === undefined ? undefined : this.#describe.held(queue, now).nextVisibleAt;
     });
+  }
+
+  async pruneSends(before: number, max: number): Promise<number> {
+    // Mostly there is nothing to do: then nobody has to wait for a commit.
+    if (!(await this.#commits.read(() => this.#prune.isDue(before)))) return 0;
+    return this.#commits.write(() => this.#prune.prune(before, max));
   }
 
   async backup(file: string): Promise<void> {

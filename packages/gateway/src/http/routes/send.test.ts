@@ -91,6 +91,22 @@ describe('ids of the producer', () => {
     expect(await stored()).toHaveLength(1);
   });
 
+  test('the same again is another message only when the id has been kept as long as was set', async () => {
+    gateway = await createTestGateway({ producerIdRetentionMs: 3_600_000 });
+    await gateway.call('PUT', '/v1/queues/orders', {});
+    const send = (): Promise<TestAnswer> => gateway.call('POST', PATH, { id: ID, body: { n: 1 } });
+    const first = await send();
+    gateway.clock.advance(3_600_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await send()).json).toEqual(first.json);
+    expect(await stored()).toHaveLength(1);
+    gateway.clock.advance(60_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect((await send()).status).toBe(200);
+    expect(await stored()).toHaveLength(2);
+    await gateway.gateway.stop();
+  });
+
   test('twice in one request is one message, or a conflict', async () => {
     const same = {
       messages: [

@@ -256,6 +256,36 @@ export function streamsSuite(store: () => GatewayStore): void {
     expect(await numbersIn(store(), 'visits')).toEqual([1001, 1002]);
   });
 
+  test('old ids of producers are forgotten, the oldest first, and no more than asked', async () => {
+    await write(
+      store(),
+      { type: 'put-queue', row: queueRow() },
+      { type: 'put-queue', row: { ...queueRow(), name: 'visits' } },
+      ...[1, 2, 3, 4, 5].map(
+        (number) =>
+          ({
+            type: 'put-send',
+            queue: number % 2 === 0 ? 'visits' : 'orders',
+            row: { id: messageId(number), contentHash: new Uint8Array(32), sentAt: NOW + number },
+          }) as const,
+      ),
+    );
+    const known = async (): Promise<string[]> => {
+      const sends = [1, 2, 3, 4, 5].map((number) => ({
+        queue: number % 2 === 0 ? 'visits' : 'orders',
+        id: messageId(number),
+      }));
+      return [...(await load({ sends })).sends.keys()];
+    };
+    expect(await store().pruneSends(NOW + 1, 10)).toBe(0);
+    expect(await known()).toHaveLength(5);
+    expect(await store().pruneSends(NOW + 5, 3)).toBe(3);
+    expect(await known()).toEqual([4, 5].map(messageId));
+    expect(await store().pruneSends(NOW + 5, 3)).toBe(1);
+    expect(await store().pruneSends(NOW + 5, 3)).toBe(0);
+    expect(await known()).toEqual([messageId(5)]);
+  });
+
   test('a queue that was deleted and made again in one transaction is empty', async () => {
     await write(store(), { type: 'put-queue', row: queueRow() }, ...pushChanges(streamKey(1), 0, 3));
     await write(
