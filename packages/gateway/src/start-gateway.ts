@@ -66,6 +66,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     version: GATEWAY_VERSION,
     origins: config.origins,
     onStoreFailure: options.onStoreFailure,
+    producerIdRetentionMs: config.producerIdRetentionMs,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   gateway.start();
