@@ -146,6 +146,19 @@ test('two loops over one consumer share its messages', async () => {
   expect(await queue.isEmpty()).toBe(true);
 });
 
+test('what is acknowledged together travels together, and leases are asked for in few requests', async () => {
+  const queue = await setting.queue(...Array.from({ length: 40 }, (_, n) => n));
+  const consumer = setting.consumer(queue, { concurrency: 20, prefetch: 20 });
+  const running = consumer.run(() => undefined);
+  await until(() => setting.settles('ack') > 0 && queue.isEmpty());
+  await consumer.close();
+  await running;
+  const asked = (action: string, what: string): unknown[] =>
+    setting.requests.filter((request) => request.action === action).map(({ body }) => body[what]);
+  expect(asked('settle', 'ack')).toEqual([expect.objectContaining({ length: 40 })]);
+  expect(asked('receive', 'max')).toEqual([40, 40]);
+});
+
 test('nack makes a message wait as long as asked, release gives it back uncounted', async () => {
   const queue = await setting.queue(1, 2);
   const consumer = setting.consumer(queue, { prefetch: 0 });

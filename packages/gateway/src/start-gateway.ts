@@ -8,6 +8,7 @@ import { developmentSecret } from './adapters/development-secret.ts';
 import { createJoseAuthenticator, type TokenKeys } from './adapters/jose-authenticator.ts';
 import { createJoseTokenMinter } from './adapters/jose-token-minter.ts';
 import { startNodeServer } from './adapters/node-server.ts';
+import { rememberTokens } from './adapters/remember-tokens.ts';
 import { openSqliteStore } from './adapters/sqlite/sqlite-store.ts';
 import { createSystemClock } from './adapters/system-clock.ts';
 import type { GatewayConfig } from './config/load-config.ts';
@@ -49,7 +50,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const { config, logger } = options;
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const { keys, tokenMinter } = tokensOf(config);
-  const authenticator = await createJoseAuthenticator(keys);
+  const authenticator = rememberTokens(await createJoseAuthenticator(keys));
   const store = await openSqliteStore({ file: storeFile(config.dataDir), onFailure: options.onStoreFailure });
   const clock = createSystemClock();
   const ports = {

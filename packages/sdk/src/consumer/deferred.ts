@@ -16,15 +16,16 @@ export function createDeferred<Value>(): Deferred<Value> {
 
 /** Something that changes now and then, and that others wait for. */
 export class Changes {
-  #next = createDeferred<undefined>();
+  #next: Deferred<undefined> | undefined;
 
   /** Resolves at the next {@link tell}. */
   wait(): Promise<undefined> {
+    this.#next ??= createDeferred<undefined>();
     return this.#next.promise;
   }
 
   tell(): void {
-    this.#next.resolve(undefined);
-    this.#next = createDeferred<undefined>();
+    this.#next?.resolve(undefined);
+    this.#next = undefined;
   }
 }

@@ -46,27 +46,35 @@ export class GatewayCalls {
     const { gateway, queue } = this.#options;
     const base = typeof gateway === 'string' ? gateway : await ask('gateway', gateway);
     const token = await this.#currentToken();
-    const deadline = new AbortController();
-    const cancel = this.#surroundings.clock.schedule(waitMs + LIMITS.answerTimeoutMs, () => deadline.abort());
+    const ended = new AbortController();
+    const end = (): void => ended.abort();
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end);
+    let isLate = false;
+    const cancel = this.#surroundings.clock.schedule(waitMs + LIMITS.answerTimeoutMs, () => {
+      isLate = true;
+      end();
+    });
     const url = `${base.replace(/\/+$/, '')}/v1/queues/${encodeURIComponent(queue)}/${action}`;
     try {
       const response = await this.#surroundings.fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
         body: JSON.stringify(body),
-        signal: AbortSignal.any([signal, deadline.signal]),
+        signal: ended.signal,
       });
       const answer = await readJson(response);
       if (response.ok) return answer;
       throw this.#refusal(response, answer, url);
     } catch (cause) {
       if (cause instanceof FieldpostError) throw cause;
-      const detail = deadline.signal.aborted
+      const detail = isLate
         ? `gave no answer within ${LIMITS.answerTimeoutMs} ms`
         : `could not be reached: ${String(cause)}`;
       throw new FieldpostError('unreachable', `${url} ${detail}`, { cause, outcome: 'unknown' });
     } finally {
       cancel();
+      signal.removeEventListener('abort', end);
     }
   }
 

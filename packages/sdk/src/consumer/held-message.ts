@@ -20,7 +20,9 @@ export class HeldMessage {
   renewing = false;
   readonly leased: LeasedMessage;
   readonly #holder: Holder;
-  readonly #lost = new AbortController();
+  #lostBecause: FieldpostError | undefined;
+  /** Made when somebody listens: most messages are settled before anybody asks. */
+  #lost: AbortController | undefined;
   #settlement: { readonly type: Settlement['type']; readonly outcome: Promise<SettleOutcome> } | undefined;
 
   constructor(
@@ -41,7 +43,15 @@ export class HeldMessage {
 
   /** Aborted when the lease is lost. */
   get signal(): AbortSignal {
+    if (this.#lost === undefined) {
+      this.#lost = new AbortController();
+      if (this.#lostBecause !== undefined) this.#lost.abort(this.#lostBecause);
+    }
     return this.#lost.signal;
+  }
+
+  get isLost(): boolean {
+    return this.#lostBecause !== undefined;
   }
 
   /** Whether the work on it has come to an end, whatever the gateway will say. */
@@ -50,7 +60,8 @@ export class HeldMessage {
   }
 
   lose(reason: FieldpostError): void {
-    this.#lost.abort(reason);
+    this.#lostBecause ??= reason;
+    this.#lost?.abort(reason);
   }
 
   /** The first call decides; the same one again gives the same promise. */
@@ -67,11 +78,14 @@ export class HeldMessage {
 
   /** What the app gets to see. */
   expose<Body>(queue: string, body: Body): ReceivedMessage<Body> {
+    const signal = (): AbortSignal => this.signal;
     return {
       ...this.leased,
       queue,
       body,
-      signal: this.signal,
+      get signal() {
+        return signal();
+      },
       ack: () => this.settle({ type: 'ack' }),
       nack: async ({ delayMs = 0 } = {}) => this.settle({ type: 'nack', delayMs: checkedDelayMs(delayMs) }),
       release: () => this.settle({ type: 'release' }),

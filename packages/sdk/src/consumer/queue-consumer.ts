@@ -10,6 +10,15 @@ import { Settler } from './settler.ts';
 import { type HandedOut, Stock, type Taker } from './stock.ts';
 import { type ConsumerSurroundings, pause, runtimeSurroundings } from './surroundings.ts';
 
+/** One who takes messages: a `for await`, or a `run`. */
+interface Loop<Body> {
+  /** Undefined when the loop is at its end. */
+  take(): Promise<HandedOut<Body> | undefined>;
+  /** Undefined when none is there now. */
+  takeNow(): HandedOut<Body> | undefined;
+  leave(): void;
+}
+
 const closeTimeoutMsDefault = 30_000;
 
 /**
@@ -78,7 +87,9 @@ export class QueueConsumer<Body> implements Consumer<Body> {
     const working = new Set<Promise<void>>();
     this.#runs += 1;
     try {
-      for (let taken = await loop.take(); taken !== undefined; taken = await loop.take()) {
+      for (;;) {
+        const taken = loop.takeNow() ?? (await loop.take());
+        if (taken === undefined) break;
         const work: Promise<void> = this.#handle(handler, taken).finally(() => working.delete(work));
         working.add(work);
       }
@@ -112,7 +123,7 @@ export class QueueConsumer<Body> implements Consumer<Body> {
     cancel();
   }
 
-  #createLoop(): { take(): Promise<HandedOut<Body> | undefined>; leave(): void } {
+  #createLoop(): Loop<Body> {
     const own = new Set<Taker<Body>>();
     let state: 'new' | 'running' | 'left' = 'new';
     const leave = (): void => {
@@ -132,7 +143,9 @@ export class QueueConsumer<Body> implements Consumer<Body> {
       this.#receiving ??= this.#receive();
       return taker.promise.finally(() => own.delete(taker));
     };
-    return { take, leave };
+    const isOpen = (): boolean =>
+      state === 'running' && this.#closing === undefined && this.#failure === undefined;
+    return { take, takeNow: () => (isOpen() ? this.#stock.takeNow() : undefined), leave };
   }
 
   /** Receives whenever there is a loop and room; ends when the consumer closes or fails. */
@@ -142,6 +155,10 @@ export class QueueConsumer<Body> implements Consumer<Body> {
       const max = this.#stock.room(this.#runs > 0);
       if (max === 0 || this.#loops === 0) {
         await this.#stock.changes.wait();
+        // Room for one seldom comes alone: what else is settled in this turn counts, too.
+        await new Promise<void>((resolve) => {
+          this.#surroundings.nextTurn(resolve);
+        });
         continue;
       }
       this.#interruption = new AbortController();

@@ -83,8 +83,10 @@ export class Settler {
   }
 
   async #run(): Promise<void> {
-    // Whatever is settled in the same turn goes into the same request.
-    await Promise.resolve();
+    // Whatever is settled in the same turn of the event loop goes into the same request.
+    await new Promise<void>((resolve) => {
+      this.#surroundings.nextTurn(resolve);
+    });
     let failures = 0;
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, CONSUMER_LIMITS.requestMessages);

@@ -56,13 +56,15 @@ export class Stock<Body> {
   }
 
   /**
-   * How many messages to lease with the next request: what loops wait for, and what is fetched in advance.
+   * How many messages to lease with the next request: what loops wait for, and what is fetched in advance. None while
+   * more than half of that is still there: few large requests cost less than many small ones.
    *
    * @param isEager whether a loop waits that works on as many messages as there may be at once
    */
   room(isEager: boolean): number {
     const { concurrency, prefetch } = this.#ports.settings;
     const free = concurrency - this.#handedOut.size;
+    if (this.#buffer.length > prefetch / 2) return 0;
     const wanted = isEager ? free : Math.min(free, this.#takers.length);
     return Math.min(Math.max(0, wanted + prefetch - this.#buffer.length), CONSUMER_LIMITS.requestMessages);
   }
@@ -78,6 +80,11 @@ export class Stock<Body> {
       this.#buffer.push(held);
     }
     this.#handOut();
+  }
+
+  /** The next message, when one is there and nobody was before. */
+  takeNow(): HandedOut<Body> | undefined {
+    return this.#takers.length > 0 ? undefined : this.#next();
   }
 
   /** The taker gets the next message, or undefined when {@link dismiss} comes first. */
@@ -136,16 +143,25 @@ export class Stock<Body> {
   }
 
   #handOut(): void {
+    while (this.#takers.length > 0) {
+      const next = this.#next();
+      if (next === undefined) return;
+      this.#takers.shift()?.resolve(next);
+    }
+  }
+
+  #next(): HandedOut<Body> | undefined {
     const { settings, clock } = this.#ports;
-    while (this.#takers.length > 0 && this.#handedOut.size < settings.concurrency) {
+    while (this.#handedOut.size < settings.concurrency) {
       const held = this.#buffer.shift();
-      if (held === undefined) return;
+      if (held === undefined) return undefined;
       const message = this.#expose(held);
       if (message === undefined) continue;
       held.renewUntilMs = clock.monotonicMs() + settings.renewForMs;
       this.#handedOut.add(held);
-      this.#takers.shift()?.resolve({ held, message });
+      return { held, message };
     }
+    return undefined;
   }
 
   /** Undefined when its body does not parse: then it goes back. */
@@ -163,7 +179,7 @@ export class Stock<Body> {
     this.#remove(held);
     const { settler, report } = this.#ports;
     const outcome = await settler.settle(held.leased.receipt, settlement, held.leaseEndsAtMs);
-    if (outcome !== 'settled' && !held.signal.aborted) report(unsettled(held, settlement.type, outcome));
+    if (outcome !== 'settled' && !held.isLost) report(unsettled(held, settlement.type, outcome));
     return outcome;
   }
 
