@@ -24,6 +24,7 @@ import { guardStore } from './shell/guard-store.ts';
 import { startHousekeeping } from './shell/housekeeping.ts';
 import { createIntake } from './shell/intake.ts';
 import { createLiveSessions } from './shell/live-sessions.ts';
+import { startSweeping } from './shell/sweep-loop.ts';
 
 /** What a gateway asks of its surroundings. */
 export interface GatewayPorts {
@@ -107,11 +108,11 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addReferenceRoutes(app, settings);
   seal();
 
-  let stopHousekeeping = async (): Promise<void> => undefined;
+  let stopSweeping = async (): Promise<void> => undefined;
 
   return {
     start() {
-      stopHousekeeping = startHousekeeping({ store, clock, logger, arrivals });
+      stopSweeping = startSweeping({ store, clock, logger, arrivals });
     },
     fetch: (request) => app.fetch(request),
     isOriginAllowed: mayCall,
@@ -133,7 +134,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
       stopping.abort();
       stopHousekeeping?.();
       for (const connection of connections) connection.stop();
-      await Promise.all([stopHousekeeping(), ...[...connections].map((connection) => connection.closed)]);
+      await Promise.all([stopSweeping(), ...[...connections].map((connection) => connection.closed)]);
     },
   };
 }

@@ -37,11 +37,8 @@ export function guardStore(store: GatewayStore, onFailure: (error: unknown) => v
     listQueues: (now) => watch(store.listQueues(now)),
     getQueue: (name, now) => watch(store.getQueue(name, now)),
     nextVisibleAt: (queue, now) => watch(store.nextVisibleAt(queue, now)),
-<<<<<<< /tmp/m_wt
     pruneSends: (before, max) => watch(store.pruneSends(before, max)),
-=======
     sweep: (now) => watch(store.sweep(now)),
->>>>>>> /tmp/m_new
     // A backup that fails concerns its own file.
     backup: (file) => store.backup(file),
     close: () => store.close(),

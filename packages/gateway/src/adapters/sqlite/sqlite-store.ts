@@ -29,11 +29,8 @@ import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
 import { type Peek, preparePeek } from './operations/peek.ts';
-<<<<<<< /tmp/m_wt
 import { preparePruneSends, type PruneSends } from './operations/prune-sends.ts';
-=======
 import { preparePutQueue } from './operations/put-queue.ts';
->>>>>>> /tmp/m_new
 import { prepareReceive, type Receive } from './operations/receive.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
 import { prepareSweep, type Sweep } from './operations/sweep.ts';
@@ -127,14 +124,11 @@ class SqliteStore implements GatewayStore {
   readonly #settle: Settle;
   readonly #peek: Peek;
   readonly #describe: DescribeQueue;
-<<<<<<< /tmp/m_wt
   readonly #prune: PruneSends;
-=======
   readonly #dues: Dues;
   readonly #sweep: Sweep;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
->>>>>>> /tmp/m_new
   #groupBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
