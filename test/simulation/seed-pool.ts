@@ -88,6 +88,8 @@ class SeedThread {
     this.#worker = new Worker(new URL('seed-worker.ts', import.meta.url), {
       workerData: setup,
       execArgv: THREAD_EXEC_ARGV,
+      // A world leaves nothing behind that is worth keeping: fewer collections find more that is gone.
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
     });
     this.#worker.on('message', (answer: WorkerAnswer) => this.#outcome?.resolve(answer));
     this.#worker.on('error', (error) =>

@@ -1,6 +1,7 @@
 import { createRng } from '@fieldpost/protocol';
 import { ALL_CHECKERS } from './checkers/all-checkers.ts';
 import type { Durability } from './device/device-disk.ts';
+import { makePlainAnswers } from './network/plain-messages.ts';
 import { type Asked, drawSwarm, type Swarm } from './swarm.ts';
 import { World } from './world.ts';
 
@@ -46,6 +47,10 @@ export async function simulateSeed(
   const name = String(seed);
   const swarm = drawSwarm(createRng(name).fork('swarm'), options);
   const { keepsTrace = false, deviceDurability = 'strict' } = options;
+  const restoreAnswers = makePlainAnswers();
+  const { stackTraceLimit } = Error;
+  // Worlds are full of errors that are expected, and where each was made costs more than it.
+  if (!keepsTrace) Error.stackTraceLimit = 0;
   const world = new World({ seed: name, swarm, keepsTrace, deviceDurability });
   const findings: Finding[] = [];
   let isDrained = false;
@@ -58,6 +63,9 @@ export async function simulateSeed(
       checker: 'crash',
       detail: error instanceof Error ? (error.stack ?? error.message) : String(error),
     });
+  } finally {
+    restoreAnswers();
+    Error.stackTraceLimit = stackTraceLimit;
   }
   const evidence = { world, history: world.history, isDrained };
   for (const checker of ALL_CHECKERS)

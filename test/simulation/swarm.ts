@@ -33,6 +33,7 @@ export interface Swarm {
   readonly leaseMs: number;
   readonly workMs: number;
   readonly waitMs: number;
+  /** Of the queues that most is sent to; the others have one each. */
   readonly consumersPerQueue: number;
 }
 
@@ -45,19 +46,19 @@ export function drawSwarm(rng: Rng, asked: Asked): Swarm {
     devices: between(3, 5),
     gateways: between(1, 3),
     messages: between(MESSAGES_MIN + 10, MESSAGES_MIN + 60),
-    safetyMs: between(60, 240) * 1_000,
+    safetyMs: (rng.chance(0.7) ? between(20, 45) : between(45, 150)) * 1_000,
     faults: between(FAULTS_MIN, FAULTS_MIN + 20),
     kinds: drawKinds(rng),
     noise: drawNoise(rng),
-    latencyMaxMs: rng.pick([5, 80, 400]),
-    burstMax: rng.pick([2, 6, 20]),
+    latencyMaxMs: rng.pick([5, 80, 400, 1_500]),
+    burstMax: rng.pick([3, 8, 20]),
     bodyMax: rng.pick([10, 200, 2_000]),
     tabsMax: between(1, 3),
     tokenMs: rng.pick([20_000, 120_000, 3_600_000]),
     keepDeliveredMs: rng.pick([60_000, Number.POSITIVE_INFINITY]),
     leaseMs: between(2, 15) * 1_000,
     workMs: rng.pick([0, 50, 1_000]),
-    waitMs: rng.pick([2_000, 10_000, 20_000]),
+    waitMs: rng.pick([5_000, 10_000, 20_000]),
     consumersPerQueue: between(1, 2),
   };
   const { ticks, faults } = asked;

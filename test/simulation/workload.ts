@@ -19,6 +19,9 @@ const LANES = [
   { queue: 'private', priority: 5 },
 ] as const;
 
+const RUSH_CHANCE = 0.3;
+const RUSH_BURSTS = 6;
+const RUSH_MS = 1_000;
 const IDLE_EVERY_MS = 2_000;
 
 /** What the people do: they send, open tabs, look at pages again, and somebody makes images of their disks. */
@@ -43,7 +46,7 @@ export class Workload {
 
   begin(): void {
     const { messages, burstMax, safetyMs } = this.#swarm;
-    const bursts = messages / ((burstMax + 1) / 2);
+    const bursts = messages / ((burstMax + 1) / 2) / (1 + RUSH_CHANCE * (RUSH_BURSTS - 1));
     this.#actAgain(Math.ceil((safetyMs * 0.7) / bursts), burstMax);
   }
 
@@ -69,6 +72,11 @@ export class Workload {
     else if (roll < 18 && device.images.length < 4) device.images.push(device.disk.image());
     else if (roll < 26) for (const tab of device.running) tab.hint();
     this.#burst(device, burstMax);
+    // Somebody in a hurry: what follows sets out before what went first is answered.
+    if (!this.#rng.chance(RUSH_CHANCE)) return;
+    for (let burst = 1; burst < RUSH_BURSTS; burst++) {
+      this.#world.timeline.schedule(this.#rng.below(RUSH_MS), () => this.#burst(device, burstMax));
+    }
   }
 
   #close(device: SimDevice): void {
@@ -82,6 +90,7 @@ export class Workload {
   }
 
   #burst(device: SimDevice, burstMax: number): void {
+    if (this.#isOver) return;
     const [tab] = device.running.length === 0 ? [] : [this.#rng.pick(device.running)];
     if (tab === undefined) {
       if (device.living.length === 0) device.openTab();
@@ -118,11 +127,17 @@ export class Workload {
 
   #send(device: SimDevice, tab: SimTab, send: AppSend): void {
     send.outcome = 'running';
-    tab.send(send.queue, send.priority, send.body, send.supplied).then(
-      ({ id, delivered }) => this.#isSaved(tab, send, id, delivered),
-      (error: unknown) => this.#hasFailed(device, send, error),
-    );
-    if (send.supplied !== undefined) tab.process.onDeath(() => this.#sendAgain(device, send));
+    const forget = tab.process.onDeath(() => {
+      send.outcome = 'unknown';
+      this.#sendAgain(device, send);
+    });
+    tab
+      .send(send.queue, send.priority, send.body, send.supplied)
+      .finally(forget)
+      .then(
+        ({ id, delivered }) => this.#isSaved(tab, send, id, delivered),
+        (error: unknown) => this.#hasFailed(device, send, error),
+      );
   }
 
   #isSaved(tab: SimTab, send: AppSend, id: MessageId, delivered: Promise<Delivery>): void {
@@ -139,18 +154,17 @@ export class Workload {
   #hasFailed(device: SimDevice, send: AppSend, error: unknown): void {
     const isUnknown = error instanceof FieldpostError && error.outcome === 'unknown';
     send.outcome = isUnknown ? 'unknown' : 'failed';
-    this.#world.trace.note(this.#world.timeline.nowMs, 'send failed', send.key, send.outcome);
-    if (send.supplied !== undefined) this.#sendAgain(device, send);
+    const code = error instanceof FieldpostError ? error.code : String(error);
+    this.#world.trace.note(this.#world.timeline.nowMs, 'send failed', send.key, send.outcome, code);
+    this.#sendAgain(device, send);
   }
 
   /** An app that gave an id of its own may send again until it hears that the message is saved. */
   #sendAgain(device: SimDevice, send: AppSend): void {
-    if (send.outcome === 'saved') return;
-    if (send.outcome === 'running') send.outcome = 'unknown';
+    if (send.supplied === undefined) return;
     this.#world.timeline.schedule(500 + this.#rng.below(5_000), () => {
       // What a changed disk or clock makes it forget, it could only save twice.
-      if (this.#isOver || device.wasTamperedWith || send.outcome === 'saved' || send.outcome === 'running')
-        return;
+      if (this.#isOver || device.wasTamperedWith) return;
       const tab = device.running[0];
       if (tab === undefined) this.#sendAgain(device, send);
       else this.#send(device, tab, send);

@@ -19,7 +19,9 @@ import { Workload } from './workload.ts';
 export const LIVENESS_WITHIN_MS = 20 * 60_000;
 /** Faults that still wait for their occasion get so much more time, and some help. */
 const NUDGES_MAX = 60;
-const NUDGE_EVERY_MS = 15_000;
+/** How often a tab looks into its store by itself, and a bit. */
+const POLL_MS = 16_000;
+const NUDGE_EVERY_MS = 6_000;
 
 export interface WorldOptions {
   readonly seed: string;
@@ -81,7 +83,8 @@ export class World {
     await this.#createQueues();
     for (const device of this.devices) device.openTab();
     for (const queue of QUEUES)
-      for (let index = 0; index < swarm.consumersPerQueue; index++) this.#addConsumer(queue, index);
+      for (let index = 0; index < (isBusy(queue) ? swarm.consumersPerQueue : 1); index++)
+        this.#addConsumer(queue, index);
     this.book.noise = swarm.noise;
     this.workload.begin();
     this.plan.begin(swarm.kinds, swarm.faults, Math.ceil(swarm.safetyMs * 0.9));
@@ -108,7 +111,7 @@ export class World {
       await this.timeline.run(this.timeline.nowMs + 500);
     const isInTime = this.#isDrained();
     // Tabs without signals look into the store every quarter of a minute.
-    await this.timeline.run(this.timeline.nowMs + 20_000);
+    await this.timeline.run(this.timeline.nowMs + POLL_MS);
     return isInTime;
   }
 
@@ -201,7 +204,7 @@ export class World {
       subject: queue === 'private' ? 'archivist' : 'clerk',
       queue,
       leaseMs: swarm.leaseMs,
-      concurrency: 1 + this.#rng.below(8),
+      concurrency: 1 + this.#rng.below(16),
       waitMs: swarm.waitMs,
       workMs: swarm.workMs,
       rng: this.#rng.fork(`${name} ${this.timeline.nowMs}`),
@@ -258,4 +261,8 @@ export class World {
     await this.timeline.run(this.timeline.nowMs + 10_000, () => created === QUEUES.length);
     if (created < QUEUES.length) throw new Error(`only ${created} of ${QUEUES.length} queues were created`);
   }
+}
+
+function isBusy(queue: string): boolean {
+  return queue === 'orders' || queue === 'visits';
 }

@@ -74,15 +74,13 @@ export class SimConsumer {
     return this.#options.name;
   }
 
-  #fetch(send: typeof fetch, ...call: Parameters<typeof fetch>): Promise<Response> {
-    const [input, init] = call;
+  /** The system closes what a dead process had open. */
+  #fetch(send: typeof fetch, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
     const gone = new AbortController();
-    this.process.onDeath(() => gone.abort());
-    const signals = [
-      gone.signal,
-      ...(init?.signal === undefined || init.signal === null ? [] : [init.signal]),
-    ];
-    return this.process.hear(send(input, { ...init, signal: AbortSignal.any(signals) }));
+    const close = (): void => gone.abort();
+    init?.signal?.addEventListener('abort', close, { once: true });
+    const forget = this.process.onDeath(close);
+    return this.process.hear(send(input, { ...init, signal: gone.signal }).finally(forget));
   }
 
   async #handle(message: ReceivedMessage): Promise<void> {

@@ -11,6 +11,7 @@ import {
 import { FieldpostError } from '@fieldpost/sdk';
 import {
   createMemoryOutboxStore,
+  type DrainLease,
   type EpochTail,
   MemoryDatabase,
   type OutboxStore,
@@ -64,6 +65,9 @@ export class DeviceDisk {
   #fullUntilMs = 0;
   /** What a power loss goes back to, where that is not the present. */
   #lastFlush: DiskImage | undefined;
+  /** The lease was written since the last flush; what it was then. */
+  #isLeaseAhead = false;
+  #flushedLease: DrainLease | undefined;
 
   constructor(options: DeviceDiskOptions) {
     this.#options = options;
@@ -98,6 +102,8 @@ export class DeviceDisk {
     this.#decidePending(() => true);
     // In a step of its own: what is still done is done first.
     this.#options.timeline.schedule(0, () => {
+      if (this.#isLeaseAhead) this.#database.lease = this.#flushedLease;
+      this.#isLeaseAhead = false;
       if (this.#lastFlush === undefined) return;
       this.#replace(this.#lastFlush);
       this.#lastFlush = this.#options.durability === 'relaxed' ? this.image() : undefined;
@@ -199,10 +205,16 @@ export class DeviceDisk {
       process.kill();
       return new Promise(() => undefined);
     }
-    if (RELAXED_OPERATIONS.has(name)) this.#lastFlush ??= this.image();
+    if (name === 'trim') this.#lastFlush ??= this.image();
+    else if (name === 'lease' && !this.#isLeaseAhead) {
+      this.#isLeaseAhead = true;
+      this.#flushedLease = this.#database.lease;
+    }
     const result = await run();
-    if (writes && !RELAXED_OPERATIONS.has(name) && this.#options.durability === 'strict')
+    if (writes && !RELAXED_OPERATIONS.has(name) && this.#options.durability === 'strict') {
       this.#lastFlush = undefined;
+      this.#isLeaseAhead = false;
+    }
     trace.note(timeline.nowMs, name, device);
     if (name === 'save' && book.takes('crash-after-save', device)) {
       process.kill();

@@ -21,7 +21,8 @@ export const NO_NOISE: Noise = {
 
 /** Counts faults: which were asked for, which wait for their occasion, which have happened. */
 export class FaultBook {
-  readonly #armed = new Map<string, number>();
+  /** By kind, by place: how many wait there. */
+  readonly #armed = new Map<string, Map<string, number>>();
   readonly #fired = new Map<string, number>();
   readonly #onFired: (kind: string) => void;
   #armedCount = 0;
@@ -38,7 +39,9 @@ export class FaultBook {
 
   /** Kinds that wait for their occasion. */
   get waiting(): readonly string[] {
-    return [...this.#armed].filter(([, count]) => count > 0).map(([place]) => place);
+    return [...this.#armed].flatMap(([kind, places]) =>
+      [...places].filter(([, count]) => count > 0).map(([place]) => `${kind} at ${place}`),
+    );
   }
 
   get waitingCount(): number {
@@ -53,18 +56,19 @@ export class FaultBook {
 
   /** A fault waits for its occasion at `place`. */
   arm(kind: string, place: string): void {
-    const key = `${kind} at ${place}`;
-    this.#armed.set(key, (this.#armed.get(key) ?? 0) + 1);
+    const places = this.#armed.get(kind) ?? new Map<string, number>();
+    this.#armed.set(kind, places);
+    places.set(place, (places.get(place) ?? 0) + 1);
     this.#armedCount++;
   }
 
   /** An occasion at `place`: whether a fault of this kind, waiting there, happens. */
   takes(kind: string, place: string): boolean {
     if (this.#armedCount === 0) return false;
-    const key = `${kind} at ${place}`;
-    const count = this.#armed.get(key) ?? 0;
-    if (count === 0) return false;
-    this.#armed.set(key, count - 1);
+    const places = this.#armed.get(kind);
+    const count = places?.get(place) ?? 0;
+    if (places === undefined || count === 0) return false;
+    places.set(place, count - 1);
     this.#armedCount--;
     this.happened(kind);
     return true;

@@ -1,5 +1,6 @@
 import { Trace } from '../trace.ts';
 import type { Line } from './line.ts';
+import { PlainRequest, PlainResponse } from './plain-messages.ts';
 import type { SocketWorld } from './sim-socket.ts';
 
 /**
@@ -50,21 +51,22 @@ class Exchange {
     // A request that is lost is one that is never answered.
     if (this.#line.strikes('frame-dropped')) return;
     if (this.#line.strikes('connection-cut')) return this.#cut('cut before the request');
-    const isBroken = this.#line.takes('cut-in-mid-frame');
     if (this.#line.strikes('frame-overtaken')) {
       // It lies somewhere on the way until the asker has long given up, perhaps.
       this.#lastMs = this.#line.timeline.nowMs + this.#line.rng.below(LATE_MAX_MS);
     }
-    this.#after('up', () =>
-      this.#arrive(new SimRequest(url, init, bytesOf(body), isBroken, this.#gone.signal)),
-    );
-    if (this.#line.strikes('frame-doubled')) {
-      const again = new SimRequest(url, init, bytesOf(body), false, new AbortController().signal);
-      this.#after('up', () => this.#serveUnheard(again));
-    }
+    const request = new PlainRequest(url, {
+      method: init.method ?? 'GET',
+      headers: init.headers,
+      content: bytesOf(body),
+      isBroken: this.#line.takes('cut-in-mid-frame'),
+      signal: this.#gone.signal,
+    });
+    this.#after('up', () => this.#arrive(request));
+    if (this.#line.strikes('frame-doubled')) this.#after('up', () => this.#serveUnheard(request.clone()));
   }
 
-  #arrive(request: SimRequest): void {
+  #arrive(request: PlainRequest): void {
     if (this.#isDark) return;
     const gateway = this.#world.pickGateway();
     if (gateway === undefined) {
@@ -83,7 +85,7 @@ class Exchange {
   }
 
   /** A network that repeats a request hears only one of the answers. */
-  #serveUnheard(request: SimRequest): void {
+  #serveUnheard(request: PlainRequest): void {
     this.#world
       .pickGateway()
       ?.serve(request)
@@ -95,17 +97,20 @@ class Exchange {
     if (this.#line.strikes('frame-dropped')) return;
     if (this.#line.strikes('connection-cut')) return this.#cut('cut before the answer');
     if (this.#line.takes('captive-portal')) {
-      const page = new Response('<html>Please sign in</html>', { headers: { 'content-type': 'text/html' } });
+      const page = new PlainResponse('<html>Please sign in</html>', {
+        headers: { 'content-type': 'text/html' },
+      });
       this.#after('down', () => this.#succeed(page));
       return;
     }
     const isBroken = this.#line.takes('cut-in-mid-frame');
-    response.arrayBuffer().then(
+    response.bytes().then(
       (bytes) => {
+        const { status, headers } = response;
         this.#after('down', () => {
           if (this.#isDark) return;
-          this.#note('answer', new Uint8Array(bytes));
-          this.#succeed(new SimResponse(bytes, response, isBroken));
+          this.#note('answer', bytes);
+          this.#succeed(new PlainResponse(bytes, { status, headers, isBroken }));
         });
       },
       () => this.#fail(new TypeError('cut')),
@@ -152,54 +157,6 @@ class Exchange {
 }
 
 const LATE_MAX_MS = 60_000;
-const CUT = new TypeError('the connection was cut in the middle of the body');
-
-/** A request whose body is at hand: the streams of the runtime take turns of their own. */
-class SimRequest extends Request {
-  readonly content: Uint8Array<ArrayBuffer>;
-  readonly #isBroken: boolean;
-
-  constructor(
-    url: string,
-    init: RequestInit,
-    bytes: Uint8Array<ArrayBuffer>,
-    isBroken: boolean,
-    signal: AbortSignal,
-  ) {
-    const headers = new Headers(init.headers);
-    headers.set('content-length', String(bytes.length));
-    super(url, { method: init.method ?? 'GET', headers, signal });
-    this.content = bytes;
-    this.#isBroken = isBroken;
-  }
-
-  override arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#isBroken ? Promise.reject(CUT) : Promise.resolve(this.content.slice().buffer);
-  }
-}
-
-class SimResponse extends Response {
-  readonly #bytes: ArrayBuffer;
-  readonly #isBroken: boolean;
-
-  constructor(bytes: ArrayBuffer, from: Response, isBroken: boolean) {
-    super(null, { status: from.status, headers: from.headers });
-    this.#bytes = bytes;
-    this.#isBroken = isBroken;
-  }
-
-  override arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#isBroken ? Promise.reject(CUT) : Promise.resolve(this.#bytes);
-  }
-
-  override async text(): Promise<string> {
-    return new TextDecoder().decode(await this.arrayBuffer());
-  }
-
-  override async json(): Promise<unknown> {
-    return JSON.parse(await this.text()) as unknown;
-  }
-}
 
 function urlOf(input: RequestInfo | URL): string {
   if (typeof input === 'string') return input;
@@ -208,7 +165,9 @@ function urlOf(input: RequestInfo | URL): string {
 
 function bytesOf(body: RequestInit['body']): Uint8Array<ArrayBuffer> {
   if (body === undefined || body === null) return new Uint8Array(0);
-  if (typeof body === 'string') return new TextEncoder().encode(body);
+  if (typeof body === 'string') return ENCODER.encode(body);
   if (body instanceof Uint8Array) return new Uint8Array(body);
   throw new TypeError('the simulated fetch takes texts and bytes');
 }
+
+const ENCODER = new TextEncoder();

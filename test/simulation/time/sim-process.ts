@@ -2,7 +2,7 @@
 export class SimProcess {
   #state: 'running' | 'frozen' | 'dead' = 'running';
   readonly #backlog: (() => void)[] = [];
-  readonly #onDeath: (() => void)[] = [];
+  readonly #onDeath = new Set<() => void>();
 
   get isDead(): boolean {
     return this.#state === 'dead';
@@ -33,9 +33,11 @@ export class SimProcess {
     });
   }
 
-  /** Calls `run` when the process dies. */
-  onDeath(run: () => void): void {
-    this.#onDeath.push(run);
+  /** Calls `run` when the process dies. Returns the way to call it off. */
+  onDeath(run: () => void): () => void {
+    const entry = (): void => run();
+    this.#onDeath.add(entry);
+    return () => this.#onDeath.delete(entry);
   }
 
   freeze(): void {
@@ -53,6 +55,7 @@ export class SimProcess {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
     this.#backlog.length = 0;
-    for (const run of this.#onDeath.splice(0)) run();
+    for (const run of this.#onDeath) run();
+    this.#onDeath.clear();
   }
 }

@@ -12,9 +12,9 @@ export class WallClock {
     this.#timeline = timeline;
   }
 
-  /** Unix milliseconds, as this machine believes. */
+  /** Unix milliseconds, as this machine believes; whole, as `Date.now()` gives them. */
   now(): number {
-    return WORLD_BEGINS_AT + this.#timeline.nowMs + this.#offsetMs;
+    return WORLD_BEGINS_AT + Math.floor(this.#timeline.nowMs) + this.#offsetMs;
   }
 
   /** Sets the clock forward or back. */
