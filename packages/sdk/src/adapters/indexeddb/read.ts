@@ -11,6 +11,7 @@ import { errorName } from './failure.ts';
 import { markKey, parseDeadLetter, parseLog, parseMark, parsePosition, parseSegment } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, withoutWrite, type WrittenKey } from './segment-key.ts';
+import { stretchesNear } from './stretches-near.ts';
 import { readIn, readValue, together } from './transact.ts';
 
 /** Hears of records that are not what they should be; the rest goes on without them. */
@@ -24,8 +25,6 @@ interface StoredKey {
 
 /** So many keys are read at once when it is not known how many segments will fit. */
 const KEYS_AT_ONCE = 512;
-/** So many bytes are read at once when the whole log is searched. */
-const SEARCH_BYTES = 4 * 1024 * 1024;
 
 export function readLog(db: Db, report: Report): Promise<LogState> {
   return readIn(db, ['state', 'marks'], async (transaction) => {
@@ -83,7 +82,7 @@ export function listDeadLetters(db: Db, report: Report): Promise<readonly DeadLe
   });
 }
 
-/** Looks among the dead letters, then where a supplied id leads, then through the log from its newest message. */
+/** Looks among the dead letters, then where a supplied id leads, then in the log where it was when the id was made. */
 export async function findMessage(db: Db, id: MessageId, report: Report): Promise<FoundMessage | undefined> {
   const { letter, position, keys } = await readIn(
     db,
@@ -118,12 +117,8 @@ async function searchLog(
   report: Report,
 ): Promise<FoundMessage | undefined> {
   const wanted = bytesFromUuid(id);
-  let end = keys.length;
-  while (end > 0) {
-    let start = end;
-    let bytes = 0;
-    do bytes += keys[--start]?.key.bytes ?? 0;
-    while (start > 0 && bytes < SEARCH_BYTES);
+  const written = keys.map(({ key }) => key);
+  for (const { start, end } of stretchesNear(written, timeOfId(wanted))) {
     for (const segment of await loadKeys(db, keys.slice(start, end), report)) {
       const found = searchSegment(segment, wanted);
       if (found === undefined) continue;
@@ -132,9 +127,14 @@ async function searchLog(
       const acknowledged = found.number <= (mark?.acknowledged ?? 0);
       return { stream, savedAt, ...found, acknowledged, deadLetter: undefined };
     }
-    end = start;
   }
   return undefined;
+}
+
+/** When a UUIDv7 was made, in Unix milliseconds: its first six bytes. This device makes no others; supplied ids are indexed. */
+function timeOfId(id: Uint8Array): number {
+  const view = new DataView(id.buffer, id.byteOffset);
+  return view.getUint16(0) * 2 ** 32 + view.getUint32(2);
 }
 
 function searchSegment(
