@@ -200,29 +200,6 @@ describe('durability', () => {
       prototype.transaction = original;
     }
   });
-
-  test('a further save of a handle reads and writes one record and nothing else', async () => {
-    const store = make();
-    await store.open({ device: DEVICE, marker: undefined });
-    await save(store);
-    const { prototype } = IDBObjectStore;
-    const [put, count] = [prototype.put, prototype.count];
-    const requests: string[] = [];
-    prototype.put = function (...call) {
-      requests.push(`put ${this.name}`);
-      return put.apply(this, call);
-    };
-    prototype.count = function (...call) {
-      requests.push(`count ${this.name}`);
-      return count.apply(this, call);
-    };
-    try {
-      await save(store);
-    } finally {
-      [prototype.put, prototype.count] = [put, count];
-    }
-    expect(requests).toEqual(['count segments', 'put segments']);
-  });
 });
 
 describe('without space', () => {

@@ -5,7 +5,7 @@ export function openRaw(name: string, version?: number): Promise<IDBDatabase> {
   return ended(indexedDB.open(name, version));
 }
 
-/** Every segment record with its key. */
+/** Every segment record with its key; not the fences beside them. */
 export async function segmentsIn(
   name: string,
 ): Promise<readonly { readonly key: IDBValidKey; readonly value: unknown }[]> {
@@ -13,7 +13,25 @@ export async function segmentsIn(
   const segments = db.transaction('segments').objectStore('segments');
   const [keys, values] = await Promise.all([ended(segments.getAllKeys()), ended(segments.getAll())]);
   db.close();
-  return keys.map((key, index) => ({ key, value: values[index] }));
+  return keys
+    .map((key, index) => ({ key, value: values[index] }))
+    .filter(({ key }) => typeof key !== 'number');
+}
+
+/** The places in the log that fences stand on. */
+export async function fencesIn(name: string): Promise<readonly IDBValidKey[]> {
+  const db = await openRaw(name);
+  const numbers = IDBKeyRange.bound(0, Number.MAX_SAFE_INTEGER);
+  const keys = await ended(db.transaction('segments').objectStore('segments').getAllKeys(numbers));
+  db.close();
+  return keys;
+}
+
+/** Removes every record of a store. */
+export async function clearStore(name: string, store: string): Promise<void> {
+  const db = await openRaw(name);
+  await ended(db.transaction(store, 'readwrite').objectStore(store).clear());
+  db.close();
 }
 
 export async function putValue(

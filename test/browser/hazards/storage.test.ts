@@ -113,18 +113,20 @@ test('hazard 5: a transaction that is aborted after its requests succeeded saves
   const tablet = await stage.tablet();
   const page = await stage.connectedTab(tablet);
   await page.evaluate(() => {
-    // Every fifth save is not committed: once its last put has succeeded, its transaction is aborted.
-    const lastPut = new WeakMap<IDBTransaction, IDBRequest>();
-    const put = IDBObjectStore.prototype.put;
-    IDBObjectStore.prototype.put = function (...call) {
-      const request = put.apply(this, call);
-      if (this.name === 'segments') lastPut.set(this.transaction, request);
-      return request;
-    };
+    // Every fifth save is not committed: once its last record has been written, its transaction is aborted.
+    const lastWrite = new WeakMap<IDBTransaction, IDBRequest>();
+    for (const method of ['add', 'put'] as const) {
+      const write = IDBObjectStore.prototype[method];
+      IDBObjectStore.prototype[method] = function (...call) {
+        const request = write.apply(this, call);
+        if (this.name === 'segments') lastWrite.set(this.transaction, request);
+        return request;
+      };
+    }
     const commit = IDBTransaction.prototype.commit;
     let saves = 0;
     IDBTransaction.prototype.commit = function () {
-      const request = lastPut.get(this);
+      const request = lastWrite.get(this);
       if (request === undefined || ++saves % 5 !== 0) return commit.call(this);
       request.addEventListener('success', () => {
         this.abort();

@@ -86,8 +86,7 @@ export class MessagePacker {
 
   toDraft(): Draft {
     const { lane, count, savedAt, suppliedId } = this;
-    // A copy of its own size: storing a view would store everything behind it.
-    const messages = this.packed.slice();
+    const messages = this.#exactBytes();
     return {
       lane,
       count,
@@ -95,6 +94,16 @@ export class MessagePacker {
       savedAt,
       ...(suppliedId === undefined ? {} : { suppliedIds: [suppliedId] }),
     };
+  }
+
+  /** In a buffer of their own size: storing a view would store everything behind it. */
+  #exactBytes(): Uint8Array {
+    if (this.#length > 0) return this.packed.slice();
+    // A lone message, most often: its bytes are encoded into their place at once.
+    this.#bytes = encoder.encode(this.#joinedTexts());
+    this.#length = this.#bytes.length;
+    this.#writeHeads(0);
+    return this.#bytes;
   }
 
   #write(id: IdToPack, properties: Uint8Array, body: string | Uint8Array): void {
@@ -109,18 +118,25 @@ export class MessagePacker {
   }
 
   #writeTexts(): void {
-    const texts = this.#texts;
-    if (texts.length === 0) return;
+    if (this.#texts.length === 0) return;
     const start = this.#length;
-    const joined = GAP + texts.join(GAP);
+    const joined = this.#joinedTexts();
     this.#reserve(start + joined.length * UNIT_BYTES_MAX);
-    const { written } = encoder.encodeInto(joined, this.#bytes.subarray(start));
-    this.#length = start + written;
-    const isAscii = written === joined.length;
+    this.#length += encoder.encodeInto(joined, this.#bytes.subarray(start)).written;
+    this.#writeHeads(start);
+  }
+
+  #joinedTexts(): string {
+    return this.#texts.length === 0 ? '' : GAP + this.#texts.join(GAP);
+  }
+
+  /** Fills the gaps before the texts, which are written from `start` to the end. */
+  #writeHeads(start: number): void {
+    const isAscii = this.#length - start === this.#textUnits;
     let at = start;
     for (const [index, id] of this.#ids.entries()) {
       const bodyStart = at + GAP.length;
-      const end = isAscii ? bodyStart + (texts[index] ?? '').length : this.#endOfText(bodyStart);
+      const end = isAscii ? bodyStart + (this.#texts[index] ?? '').length : this.#endOfText(bodyStart);
       this.#writeHead(id, at, end, 0);
       at = end;
     }

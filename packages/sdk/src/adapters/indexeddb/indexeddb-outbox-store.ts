@@ -23,9 +23,16 @@ export interface IndexedDbOutboxOptions {
   readonly report?: Report;
   /** How long opening may take before it fails with `storage-blocked`. Milliseconds. Default 10,000. */
   readonly openTimeoutMs?: number;
+  /**
+   * How long a save may rely on the last look into the log; see `save.ts`. 0: each save looks. Milliseconds. Default 1,000.
+   */
+  readonly lookEveryMs?: number;
   /** The steps of the schema, for tests of an upgrade. Default: those of this release. */
   readonly steps?: readonly SchemaStep[];
 }
+
+/** Long enough that a loop of sends pays for few looks, short enough that nobody saves for long on what is gone. */
+const LOOK_EVERY_MS = 1_000;
 
 /**
  * An outbox store in IndexedDB. Any number of tabs and workers may use one database at once.
@@ -38,7 +45,7 @@ export interface IndexedDbOutboxOptions {
 export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): OutboxStore {
   const report = options.report ?? (() => undefined);
   const connection = new Connection({ openTimeoutMs: 10_000, ...options, report });
-  const save = inTurn(connection);
+  const save = inTurn(connection, options.lookEveryMs ?? LOOK_EVERY_MS);
   const full = { makeRoom: freeReserve };
   return {
     open: (request) => open(connection, request),
@@ -111,14 +118,14 @@ async function identify(
  * Saves one after the other, in the order of the calls, each on what the one before left. Two at once would only wait for
  * each other inside the database.
  */
-function inTurn(connection: Connection): OutboxStore['save'] {
+function inTurn(connection: Connection, lookEveryMs: number): OutboxStore['save'] {
   let view: LogView | undefined;
   let previous: Promise<unknown> = Promise.resolve();
   return (epoch, decide) => {
     const before = previous;
     const saving = connection.use('saving', async (db): Promise<SavedSegments> => {
       await before;
-      const { saved, view: after } = await saveSegments(db, epoch, decide, view);
+      const { saved, view: after } = await saveSegments(db, epoch, decide, view, lookEveryMs);
       view = after ?? view;
       connection.seen(saved.segments);
       return saved;

@@ -38,6 +38,8 @@ export interface SegmentRecord {
   readonly messages: Uint8Array<ArrayBuffer>;
   /** CRC-32 of the key and the messages. */
   readonly checksum: number;
+  /** Its position, if it was saved without a look into the log: see `fence.ts`. */
+  readonly place?: number;
 }
 
 /** A dead letter, with a checksum of its message. */

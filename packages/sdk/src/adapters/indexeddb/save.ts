@@ -10,6 +10,7 @@ import type {
 } from '../../ports/outbox-store.ts';
 import { crc32 } from './checksum.ts';
 import { abortReason, commitError, DecideError } from './failure.ts';
+import { putFence, removeFence } from './fence.ts';
 import { exactBytes, parseEpochRecord, parsePosition, type SegmentRecord } from './record.ts';
 import type { Db, StoreName, Transaction } from './schema.ts';
 import {
@@ -23,14 +24,21 @@ import {
 import { together, unheard, writeIn } from './transact.ts';
 
 /**
- * The log as a committed save of this handle left it. As long as the last key is still there and still the last, nobody
- * else has written and the disk has not gone back, so the tail is the one on disk, too.
+ * The log as a committed save of this handle left it. As long as the last key is still the last, nobody else has written,
+ * and the tail is the one on disk, too.
  */
 export interface LogView {
+  /** The handle that saved. Another one may be of another database. */
+  readonly db: Db;
+  /** When it was last made sure that the last key is there. Milliseconds of the page's clock. */
+  readonly lookedAt: number;
   readonly lastKey: Uint8Array<ArrayBuffer>;
   readonly position: number;
   readonly tail: EpochTail;
 }
+
+/** How the log stood before a save. */
+type Before = Pick<LogView, 'db' | 'lookedAt' | 'position' | 'tail'>;
 
 export interface SaveResult {
   readonly saved: SavedSegments;
@@ -54,34 +62,43 @@ const RECENT_WRITES = 8;
 const STORES: StoreName[] = ['segments', 'suppliedIds', 'deadLetters', 'epochs', 'state'];
 
 /**
- * Saves on what this handle knows of the log, checked in the same transaction, and reads the tail from disk only when the
- * check fails. The check travels to the database together with the write, so it takes no round trip of its own: an awaited
- * save costs little more than a bare put.
+ * Saves on what this handle knows of the log, and reads the tail from disk only when that does not hold.
+ *
+ * A handle that has looked into the log a moment ago only adds its segment, with the place in the log that comes after its
+ * last one, and commits without waiting for an answer. Whoever writes after a segment that is not his own puts a fence on
+ * that place, for good: so the save of a handle that was overtaken meets it and is undone by the database, whatever has
+ * been trimmed since. Another handle's last look is renewed by a count of the keys from its last one on, in the same
+ * transaction and begun together with the write: it shows also what nobody put a fence on, such as segments that were
+ * removed by others.
  */
 export async function saveSegments(
   db: Db,
   epoch: EpochId,
   decide: Decide,
   view: LogView | undefined,
+  lookEveryMs: number,
 ): Promise<SaveResult> {
-  if (view?.tail.epoch !== epoch) return saveFromDisk(db, epoch, decide, undefined);
-  return (await saveOnView(db, decide, view)) ?? saveFromDisk(db, epoch, decide, view);
+  const now = performance.now();
+  if (view?.tail.epoch !== epoch) return saveFromDisk(db, epoch, decide, undefined, now);
+  const isFresh = view.db === db && now - view.lookedAt < lookEveryMs;
+  const known = isFresh ? view : { ...view, db, lookedAt: now };
+  return (await saveOnView(decide, known, isFresh)) ?? saveFromDisk(db, epoch, decide, view, now);
 }
 
 /**
  * Resolves with undefined, and writes nothing, when the log is no longer as this handle knows it, or when the decision is
- * not simply to write. On the bare database, as the library's promises for each request would make an awaited save 10 %
+ * not simply to write. Told to commit before the answer only when it writes a single record: see `writeIn`. On the bare database, as the library's promises for each request would make an awaited save 10 %
  * slower; and begun before anything is computed, so that the browser's processes work side by side.
  */
-function saveOnView(db: Db, decide: Decide, view: LogView): Promise<SaveResult | undefined> {
+function saveOnView(decide: Decide, view: LogView, isFresh: boolean): Promise<SaveResult | undefined> {
   return new Promise((resolve, reject) => {
-    const transaction = unwrap(db).transaction('segments', 'readwrite', { durability: 'strict' });
-    let phase: 'checking' | 'off' | 'committing' = 'checking';
+    const transaction = unwrap(view.db).transaction('segments', 'readwrite', { durability: 'strict' });
+    let phase: 'writing' | 'off' | 'committing' = 'writing';
     let result: SaveResult | undefined;
     transaction.addEventListener('complete', () => resolve(result));
     transaction.addEventListener('abort', () => {
-      if (phase === 'off') resolve(undefined);
-      else reject(phase === 'checking' ? abortReason(transaction) : commitError(transaction));
+      if (phase === 'off' || isFenced(transaction)) resolve(undefined);
+      else reject(phase === 'writing' ? abortReason(transaction) : commitError(transaction));
     });
     const callOff = (): void => {
       phase = 'off';
@@ -89,22 +106,39 @@ function saveOnView(db: Db, decide: Decide, view: LogView): Promise<SaveResult |
     };
     try {
       const segments = transaction.objectStore('segments');
-      const fromLast = segments.count(keysFrom(view.lastKey));
-      fromLast.addEventListener('success', () => {
-        if (fromLast.result !== 1) return callOff();
-        phase = 'committing';
-        transaction.commit();
-      });
+      if (!isFresh) {
+        const fromLast = segments.count(keysFrom(view.lastKey));
+        fromLast.addEventListener('success', () => {
+          if (fromLast.result !== 1) callOff();
+        });
+      }
       const decision = decideOn(decide, view.tail);
       if (decision.type !== 'write' || suppliedIdsOf(decision).length > 0) return callOff();
-      const numbered = numberSegments(decision, view.position, view.tail);
+      const numbered = numberSegments(decision, view);
       result = numbered.result;
-      for (const { key, record } of numbered.puts) segments.put(record, key);
+      const place = view.position + 1;
+      const written = numbered.puts.map(({ key, record, position }) =>
+        segments.add(position === place ? { ...record, place } : record, key),
+      );
+      if (isFresh && written.length === 1) {
+        phase = 'committing';
+        transaction.commit();
+      } else {
+        written.at(-1)?.addEventListener('success', () => {
+          if (phase === 'writing') phase = 'committing';
+        });
+      }
     } catch (error) {
-      reject(error);
+      // A transaction that is over already has a reason of its own.
+      reject(transaction.error ?? error);
       transaction.abort();
     }
   });
+}
+
+/** Whether a save met a fence, or itself: an earlier attempt that was committed although its caller never heard. */
+function isFenced({ error }: IDBTransaction): boolean {
+  return error?.name === 'ConstraintError';
 }
 
 function saveFromDisk(
@@ -112,9 +146,10 @@ function saveFromDisk(
   epoch: EpochId,
   decide: Decide,
   view: LogView | undefined,
+  lookedAt: number,
 ): Promise<SaveResult> {
   return writeIn<SaveResult>(db, STORES, 'strict', async (transaction) => {
-    const [position, tail] = await together(
+    const [{ position, isTrimmed }, tail] = await together(
       () => lastPosition(transaction),
       () => readTail(transaction, epoch, view),
     );
@@ -131,7 +166,12 @@ function saveFromDisk(
     if (known.length > 0) {
       return { abort: { saved: { outcome: 'repeated', segments: [], repeated: known }, view: undefined } };
     }
-    const { puts, result } = numberSegments(decision, position, tail ?? { epoch, lanes: {}, writes: [] });
+    const before = { db, lookedAt, position, tail: tail ?? { epoch, lanes: {}, writes: [] } };
+    const { puts, result } = numberSegments(decision, before);
+    // What this handle knew is over, so nothing has to keep it from acting on that.
+    if (view !== undefined) unheard(removeFence(transaction, view.position));
+    if (!isTrimmed && (view?.db !== db || view.position !== position))
+      unheard(putFence(transaction, position));
     for (const { key, position: at, record, suppliedIds } of puts) {
       unheard(transaction.objectStore('segments').put(record, key));
       for (const id of suppliedIds) unheard(transaction.objectStore('suppliedIds').put({ position: at }, id));
@@ -143,20 +183,26 @@ function saveFromDisk(
 /** Gives the segments their places in the log, and tells how it stands after them. */
 function numberSegments(
   { write, segments }: Write,
-  position: number,
-  before: EpochTail,
+  before: Before,
 ): { readonly puts: readonly SegmentPut[]; readonly result: SaveResult } {
+  const { db, lookedAt } = before;
   let view: LogView | undefined;
   const puts: SegmentPut[] = [];
   const written: SegmentKey[] = [];
   for (const { stream, first, count, messages, savedAt, suppliedIds = [] } of segments) {
-    const at = position + puts.length + 1;
-    const segment: SegmentKey = { position: at, stream, first, count, bytes: messages.length, savedAt };
-    const key = encodeSegmentKey(segment, write);
-    const record = { messages: exactBytes(messages), checksum: crc32(key, messages) };
-    puts.push({ key, position: at, record, suppliedIds });
+    const position = before.position + puts.length + 1;
+    const segment: SegmentKey = { position, stream, first, count, bytes: messages.length, savedAt };
+    const lastKey = encodeSegmentKey(segment, write);
+    const record = { messages: exactBytes(messages), checksum: crc32(lastKey, messages) };
+    puts.push({ key: lastKey, position, record, suppliedIds });
     written.push(segment);
-    view = { lastKey: key, position: at, tail: appendToTail(view?.tail ?? before, segment, write) };
+    view = {
+      db,
+      lookedAt,
+      lastKey,
+      position,
+      tail: appendToTail(view?.tail ?? before.tail, segment, write),
+    };
   }
   return { puts, result: { saved: { outcome: 'written', segments: written }, view } };
 }
@@ -182,16 +228,18 @@ function suppliedIdsOf({ segments }: Write): readonly MessageId[] {
   return segments.flatMap(({ suppliedIds }) => suppliedIds ?? []);
 }
 
-/** The position of the last segment that was ever in the log. */
-async function lastPosition(transaction: Transaction): Promise<number> {
+/** The position of the last segment that was ever in the log, and whether that is no longer there. */
+async function lastPosition(
+  transaction: Transaction,
+): Promise<{ readonly position: number; readonly isTrimmed: boolean }> {
   const trimmed = parsePosition(await transaction.objectStore('state').get('trimmed')) ?? 0;
   let cursor = await transaction.objectStore('segments').openKeyCursor(keysAfter(trimmed), 'prev');
   while (cursor !== null) {
     const key = parseSegmentKey(cursor.key);
-    if (key !== undefined) return key.position;
+    if (key !== undefined) return { position: key.position, isTrimmed: false };
     cursor = await cursor.continue();
   }
-  return trimmed;
+  return { position: trimmed, isTrimmed: true };
 }
 
 /**

@@ -5,8 +5,11 @@ import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb';
  * origin and people with developer tools write here too.
  */
 export interface OutboxSchema extends DBSchema {
-  /** Segments in save order, under the binary key of `segment-key.ts`: `{ messages, checksum }`. */
-  segments: { key: IDBValidKey; value: unknown };
+  /**
+   * Segments in save order, under the binary key of `segment-key.ts`: `{ messages, checksum }`, and `place` when its writer
+   * relied on it. Fences, under their place: `{ place }`.
+   */
+  segments: { key: IDBValidKey; value: unknown; indexes: { place: IDBValidKey } };
   /** By epoch: what the keys of its trimmed segments said, so that its tail can be told from the keys alone. */
   epochs: { key: IDBValidKey; value: unknown };
   /** By id: `{ position }` of the segment, for ids that the caller supplied. */
@@ -33,7 +36,7 @@ export type SchemaStep = (db: IDBDatabase, transaction: IDBTransaction) => void;
 /** Append only: step n brings a database of version n to n + 1, and released steps never change. */
 export const SCHEMA_STEPS: readonly SchemaStep[] = [
   (db) => {
-    db.createObjectStore('segments');
+    db.createObjectStore('segments').createIndex('place', 'place', { unique: true });
     db.createObjectStore('epochs');
     db.createObjectStore('suppliedIds').createIndex('position', 'position');
     db.createObjectStore('marks');

@@ -9,7 +9,7 @@ import type { SegmentKey } from '../../ports/outbox-store.ts';
  *     epoch (32, hexadecimal) ‖ write (36, a UUID) ‖ queue (the rest)
  *
  * Binary, because it is compared byte by byte (so by position), and because an array key of the same parts made an awaited
- * put 5 % slower. The ids stay text, as one call of the browser's encoder is faster than reading digits here.
+ * put 5 % slower. The ids stay text: they need no reading of digits.
  */
 const HEAD_BYTES = 33;
 const EPOCH_CHARACTERS = 32;
@@ -17,7 +17,6 @@ const UUID_CHARACTERS = 36;
 const TEXT_BYTES_MIN = EPOCH_CHARACTERS + UUID_CHARACTERS + 1;
 const TEXT_BYTES_MAX = TEXT_BYTES_MIN - 1 + LIMITS.queueNameCharacters;
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** A segment's key with the id of the write that saved it. */
@@ -29,13 +28,14 @@ export function encodeSegmentKey(key: SegmentKey, write: string): Uint8Array<Arr
   const text = key.stream.epoch + write + key.stream.queue;
   const bytes = new Uint8Array(HEAD_BYTES + text.length);
   const view = new DataView(bytes.buffer);
-  view.setBigUint64(0, BigInt(key.position));
-  view.setBigUint64(8, BigInt(key.first));
+  setNumber(view, 0, key.position);
+  setNumber(view, 8, key.first);
   view.setUint32(16, key.count);
   view.setUint32(20, key.bytes);
   view.setFloat64(24, key.savedAt);
   view.setUint8(32, key.stream.priority);
-  encoder.encodeInto(text, bytes.subarray(HEAD_BYTES));
+  // All of it is ASCII, and too short to be worth a call of the browser's encoder.
+  for (let index = 0; index < text.length; index++) bytes[HEAD_BYTES + index] = text.charCodeAt(index);
   return bytes;
 }
 
@@ -94,8 +94,14 @@ export function withoutWrite(key: WrittenKey): SegmentKey {
 /** Sorts before every key of this position and after every key of the one before. */
 function positionPrefix(position: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(position));
+  setNumber(new DataView(bytes.buffer), 0, position);
   return bytes;
+}
+
+/** Writes a safe integer as eight bytes, big-endian. */
+function setNumber(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / 2 ** 32));
+  view.setUint32(at + 4, value % 2 ** 32);
 }
 
 function isNumber(value: number): boolean {

@@ -35,6 +35,9 @@ export function readValue(db: Db, store: StoreName, key: IDBValidKey): Promise<u
  * Writes in one transaction and resolves when it is committed. When `body` throws, or returns `{ abort }`, nothing is
  * written. `body` awaits nothing but the transaction's own requests, and hands those whose result it does not need to
  * `unheard`: the transaction's end tells of their failures.
+ *
+ * It is left to commit by itself, when all requests have been answered. Told to before that, Firefox commits although one of
+ * them fails, unless it is the last, and then half of what belongs together is written.
  */
 export async function writeIn<Result>(
   db: Db,
@@ -48,7 +51,6 @@ export async function writeIn<Result>(
   try {
     result = await body(transaction);
     if (isAborted(result)) transaction.abort();
-    else transaction.commit();
   } catch (error) {
     throw await causeOf(error, transaction, ended);
   }

@@ -1,4 +1,5 @@
 import { laneText } from '../../core/lane.ts';
+import { forgetFences, putFence } from './fence.ts';
 import { type EpochRecord, parseEpochRecord, parseLog } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, type WrittenKey } from './segment-key.ts';
@@ -29,6 +30,9 @@ export function trim(
       if (last === undefined) return { abort: 0 };
       unheard(transaction.objectStore('segments').delete(keysBetween(0, last.position)));
       unheard(transaction.objectStore('state').put(last.position, 'trimmed'));
+      // Whoever saves next finds no segment to put a fence after.
+      if (removed.length === keys.length) unheard(putFence(transaction, last.position));
+      unheard(forgetFences(transaction, last.position));
       await foldIntoEpochs(transaction, removed);
       await forgetSuppliedIds(transaction, last.position);
       await forgetEpochs(transaction, keys.slice(removed.length), savedBefore);
