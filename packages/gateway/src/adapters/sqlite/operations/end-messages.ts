@@ -82,7 +82,7 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
     insert(target, inserted, inserted.length);
   };
   const move: EndMessages['move'] = (queue, keys, target, leaving, now) => {
-    const taken = takeOut(queue, keys, now, 'bodies');
+    const taken = takeOut.take(queue, keys, now);
     put(subqueue(target, now), queue.row.name, taken, leaving, now);
     dropIfEmpty(queue);
   };
@@ -96,8 +96,9 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
     end(queue, fates, now) {
       const { name, journal, journalRetentionMs } = queue.row;
       const isCopied = journal && !isJournal(name) && !isDeadLetterQueue(name);
-      const taken = takeOut(queue, fates.keys(), now, isCopied ? 'bodies' : 'no-bodies');
-      if (isCopied) {
+      if (!isCopied) takeOut.discard(queue, fates.keys(), now);
+      else {
+        const taken = takeOut.take(queue, fates.keys(), now);
         const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
         put(subqueue(journalOf(name), now), name, taken, leaving, now, {
           expiresAt: now + journalRetentionMs,

@@ -9,7 +9,13 @@ import { placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { prepareInsertRows } from './insert-rows.ts';
-import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
+import {
+  contentBytes,
+  HEAD_BYTES,
+  MESSAGE_COLUMNS,
+  type MessageColumns,
+  storedMessage,
+} from './stored-message.ts';
 import { prepareStoryOf } from './story-of.ts';
 
 /** Leases the first visible messages of a queue. Fails with `queue-not-found`. */
@@ -45,7 +51,7 @@ export function prepareReceive(
     const knowsPrefix = now < queue.prefix.until;
     const start = knowsPrefix ? queue.prefix.end : queueStart(queue.number);
 
-    const { rows, isCut } = selectUpTo(request, start, queueEnd(queue.number));
+    const { rows, isCut } = selectUpTo(request, start, queueEnd(queue.number), queue.bytes);
     const holds: unknown[] = [];
     let firstVisibleAt = NEVER;
     const leased = rows.map((row, index): LeasedMessage => {
@@ -77,45 +83,47 @@ type SelectUpTo = (
   request: ReceiveRequest,
   start: number,
   end: number,
+  /** Of the whole queue. */
+  queueBytes: number,
 ) => { readonly rows: readonly ReceiveColumns[]; readonly isCut: boolean };
 
-/** Selects in slices that fit into what is left of the bytes, so that no more of them is ever in memory. */
+/** Selects no more messages than the bytes allow, and one at least: where they could be too many, it measures them first. */
 function prepareSelectUpTo(database: Database.Database, dues: Dues): SelectUpTo {
-  const select = prepareSelect(database, '');
+  const select = prepareSelect<ReceiveColumns>(database, COLUMNS);
+  const measure = prepareSelect<MeasuredRow>(database, SIZE);
   // More may have run out than was swept at once: nothing of it is handed out.
-  const selectUnexpired = prepareSelect(
-    database,
-    'AND NOT EXISTS (SELECT 1 FROM dues WHERE dues.key = message.key AND dues.at <= ?)',
-  );
-  return (
-    { max, now, bytesMax = Number.POSITIVE_INFINITY }: ReceiveRequest,
-    start: number,
-    end: number,
-  ): { readonly rows: readonly ReceiveColumns[]; readonly isCut: boolean } => {
-    const rows: ReceiveColumns[] = [];
-    let bytes = 0;
-    for (let from = start; ;) {
-      const fitting = Math.max(1, Math.floor((bytesMax - bytes) / LIMITS.bodyBytesMax));
-      const sliceMax = Math.min(max - rows.length, fitting);
-      const slice = dues.areAny(now)
-        ? selectUnexpired.all(from, end, now, now, sliceMax)
-        : select.all(from, end, now, sliceMax);
-      rows.push(...slice);
-      for (const row of slice) bytes += contentBytes(row);
-      const last = slice.at(-1);
-      if (slice.length < sliceMax || last === undefined) return { rows, isCut: false };
-      if (rows.length === max || bytes >= bytesMax) return { rows, isCut: true };
-      from = last.key + 1;
+  const selectUnexpired = prepareSelect<ReceiveColumns>(database, COLUMNS, UNEXPIRED);
+  const measureUnexpired = prepareSelect<MeasuredRow>(database, SIZE, UNEXPIRED);
+  return ({ max, now, bytesMax = Number.POSITIVE_INFINITY }, start, end, queueBytes) => {
+    const isDue = dues.areAny(now);
+    const bounds = isDue ? [start, end, now, now] : [start, end, now];
+    let fitting = max;
+    if (queueBytes > bytesMax && max * LIMITS.bodyBytesMax > bytesMax) {
+      let bytes = 0;
+      const sizes = (isDue ? measureUnexpired : measure).all(...bounds, max);
+      const crossing = sizes.findIndex((row) => (bytes += row.bytes) >= bytesMax);
+      if (crossing >= 0) fitting = crossing + 1;
     }
+    const rows = (isDue ? selectUnexpired : select).all(...bounds, fitting);
+    return { rows, isCut: rows.length === fitting };
   };
 }
 
-function prepareSelect(
+interface MeasuredRow {
+  readonly bytes: number;
+}
+
+const COLUMNS = `${MESSAGE_COLUMNS}, body, checksum, coalesce(hold.deliveries, 0) AS deliveries`;
+const SIZE = `length(head) + length(body) - ${HEAD_BYTES} AS bytes`;
+const UNEXPIRED = 'AND NOT EXISTS (SELECT 1 FROM dues WHERE dues.key = message.key AND dues.at <= ?)';
+
+function prepareSelect<Columns>(
   database: Database.Database,
-  condition: string,
-): Database.Statement<number[], ReceiveColumns> {
+  columns: string,
+  condition = '',
+): Database.Statement<number[], Columns> {
   return database.prepare(
-    `SELECT ${MESSAGE_COLUMNS}, body, checksum, coalesce(hold.deliveries, 0) AS deliveries
+    `SELECT ${columns}
      FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
      WHERE message.key >= ? AND message.key < ? AND (hold.visible_at IS NULL OR hold.visible_at <= ?) ${condition}
      ORDER BY message.key LIMIT ?`,
