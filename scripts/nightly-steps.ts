@@ -26,9 +26,15 @@ export const nightlySteps: readonly NightlyStep[] = [
   },
   {
     name: 'fuzz',
-    command: 'vitest run --project unit test/fuzz packages/protocol/src/fuzz.test.ts',
+    command: 'vitest run --project unit test/fuzz',
     environment: { FUZZ_RUNS: '1000000' },
     minutesMax: 60,
+  },
+  {
+    name: 'fuzz-frames',
+    command: 'vitest run --project unit packages/protocol/src/fuzz.test.ts',
+    environment: { FUZZ_RUNS: '1000000' },
+    minutesMax: 40,
   },
   {
     name: 'exactly-once',
