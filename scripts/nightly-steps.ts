@@ -43,7 +43,7 @@ export const nightlySteps: readonly NightlyStep[] = [
     minutesMax: 20,
   },
   { name: 'simulate', command: `npm run --silent simulate -- --seeds ${simulationSeeds}`, minutesMax: 60 },
-  { name: 'model', command: 'npm run --silent model', minutesMax: 20 },
+  { name: 'model', command: 'npm run --silent model -- --all', minutesMax: 20 },
   { name: 'canaries', command: 'npm run --silent canaries -- --nightly', minutesMax: 40 },
   { name: 'field-day', command: 'npm run --silent field-day -- --faults many', minutesMax: 20 },
   { name: 'soak', command: 'npm run --silent soak -- --minutes 10 --devices 200', minutesMax: 20 },
