@@ -48,23 +48,36 @@ function endOfValue(text: string, start: number): number {
   }
   let depth = 0;
   while (at < text.length) {
-    const character = text[at];
-    if (character === '"') {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
       at = endOfString(text, at);
       continue;
     }
-    if (character === '{' || character === '[') depth++;
-    if (character === '}' || character === ']') depth--;
+    if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
+    if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--;
     at++;
     if (depth === 0) return at;
   }
   return at;
 }
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+/** Behind the first quote that an even number of backslashes stands before: those escape each other. */
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at + 1;
+  let quote = text.indexOf('"', start + 1);
+  while (quote >= 0) {
+    let before = quote - 1;
+    while (text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote + 1;
+    quote = text.indexOf('"', quote + 1);
+  }
+  return text.length;
 }
 
 function skipBlank(text: string, start: number): number {

@@ -5,6 +5,7 @@ import {
   ProtocolError,
 } from '@fieldpost/protocol';
 import type { StoredMessage, StoryEntry } from '../ports/gateway-store.ts';
+import { isoTime } from './iso-time.ts';
 
 /**
  * How bodies stand in an answer: `auto` gives JSON as JSON and all else as base64; `base64` gives every body as base64;
@@ -38,8 +39,8 @@ export function messageJson(
     ...named,
     ...(message.story === undefined ? {} : { history: message.story.entries.map(entryJson) }),
     ...(message.origin === undefined ? {} : { device: message.origin.device }),
-    sentAt: new Date(message.sentAt).toISOString(),
-    arrivedAt: new Date(message.arrivedAt).toISOString(),
+    sentAt: isoTime(message.sentAt),
+    arrivedAt: isoTime(message.arrivedAt),
   };
   const text = JSON.stringify(members);
   if (form === 'none') return `${text.slice(0, -1)},"bodyBytes":${message.body.length}}`;

@@ -4,6 +4,7 @@ import { deadLetterQueueOf, parentOf } from '../../core/queue-address.ts';
 import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
 import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
 import { type Api, requirePermission } from '../api.ts';
+import { isoTime } from '../iso-time.ts';
 import { messageJson } from '../message-json.ts';
 import { addressParams, receivedMessage } from '../schemas.ts';
 import { queueNotFound } from './queues.ts';
@@ -81,7 +82,7 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
         signal: AbortSignal.any([c.req.raw.signal, settings.stopping]),
       });
       const texts = messages.map((message) => {
-        const lease = { receipt: message.receipt, leasedUntil: new Date(message.leasedUntil).toISOString() };
+        const lease = { receipt: message.receipt, leasedUntil: isoTime(message.leasedUntil) };
         return messageJson(message, body.bodies ?? 'auto', lease);
       });
       return jsonResponse(`{"messages":[${texts.join(',')}]}`);
@@ -117,8 +118,8 @@ const settleBody = z
       .optional()
       .openapi({ description: 'Not begun: given back at once, and the delivery is not counted.' }),
   })
-  .refine((body) => settlementsOf(body).length >= 1, 'names no receipt')
-  .refine((body) => settlementsOf(body).length <= SETTLE_MAX, `names more than ${SETTLE_MAX} receipts`);
+  .refine((body) => receiptsOf(body) >= 1, 'names no receipt')
+  .refine((body) => receiptsOf(body) <= SETTLE_MAX, `names more than ${SETTLE_MAX} receipts`);
 
 interface SettleBody {
   readonly ack?: readonly string[] | undefined;
@@ -191,6 +192,10 @@ function hasQueue(store: GatewayStore, queue: string): Promise<boolean> {
     changes: [],
     result: snapshot.queues.has(queue),
   }));
+}
+
+function receiptsOf({ ack, nack, reject, extend, release }: SettleBody): number {
+  return [ack, nack, reject, extend, release].reduce((sum, receipts) => sum + (receipts?.length ?? 0), 0);
 }
 
 function settlementsOf(body: SettleBody): Settlement[] {

@@ -120,7 +120,8 @@ function produced(
     );
   }
   // The one name that a schema's reading of a map drops without a word.
-  if (memberSource(memberSource(source, 'headers') ?? '', '__proto__') !== undefined) {
+  const headers = message.headers === undefined ? undefined : memberSource(source, 'headers');
+  if (headers !== undefined && memberSource(headers, '__proto__') !== undefined) {
     throw new RequestError('invalid-request', `messages.${index}: a header may not be named __proto__`);
   }
   const named = propertiesOf(message);
