@@ -1,4 +1,5 @@
 import {
+  CelConditions,
   createCryptoDigest,
   createGateway,
   type FrameReceiver,
@@ -98,6 +99,7 @@ export class SimGateway {
         clock: { now: () => clock.wallMs(), schedule: (delayMs, wake) => clock.schedule(delayMs, wake) },
         entropy: { bytes: (length) => rng.bytes(length) },
         digest: createCryptoDigest(),
+        conditions: new CelConditions(),
         logger: SILENT,
         authenticator: { authenticate: async () => this.principal() },
       },

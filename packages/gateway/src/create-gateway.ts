@@ -11,6 +11,7 @@ import { addReferenceRoutes } from './http/routes/reference.ts';
 import { addSendRoute } from './http/routes/send.ts';
 import type { Authenticator } from './ports/authenticator.ts';
 import type { Clock } from './ports/clock.ts';
+import type { Conditions } from './ports/conditions.ts';
 import type { Digest } from './ports/digest.ts';
 import type { Entropy } from './ports/entropy.ts';
 import type { Failpoints } from './ports/failpoints.ts';
@@ -32,6 +33,7 @@ export interface GatewayPorts {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly digest: Digest;
+  readonly conditions: Conditions;
   readonly logger: Logger;
   readonly authenticator: Authenticator;
   /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
@@ -100,7 +102,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
-  addQueueRoutes(api, { store, clock });
+  addQueueRoutes(api, { store, clock, conditions: ports.conditions });
   addLookRoutes(api, { store, clock });
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });

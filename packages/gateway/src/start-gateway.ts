@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@fieldpost/protocol';
 import { openAdminSocket } from './adapters/admin-socket.ts';
+import { CelConditions } from './adapters/cel-conditions.ts';
 import { createCryptoDigest } from './adapters/crypto-digest.ts';
 import { createCryptoEntropy } from './adapters/crypto-entropy.ts';
 import { developmentSecret } from './adapters/development-secret.ts';
@@ -58,6 +59,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     clock,
     entropy: createCryptoEntropy(),
     digest: createCryptoDigest(),
+    conditions: new CelConditions(),
     logger,
     authenticator,
     ...(tokenMinter === undefined ? {} : { tokenMinter }),

@@ -7,6 +7,7 @@ import {
   type Gateway,
   type LogFields,
   type Principal,
+  CelConditions,
 } from '@fieldpost/gateway';
 import { createRng, type Rng } from '@fieldpost/protocol';
 import type { FaultBook } from '../faults/fault-book.ts';
@@ -51,6 +52,7 @@ export class SimGateway {
         },
         entropy: { bytes: (length) => quickBytes(rng, length) },
         digest: DIGEST,
+        conditions: new CelConditions(),
         logger: {
           debug: () => undefined,
           info: () => undefined,

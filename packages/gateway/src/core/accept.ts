@@ -16,6 +16,7 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import type { Grants } from '../ports/authenticator.ts';
+import type { Conditions } from '../ports/conditions.ts';
 import type {
   Change,
   Decision,
@@ -26,11 +27,13 @@ import type {
   QueueRow,
   Snapshot,
 } from '../ports/gateway-store.ts';
+import { ArrivalList } from './arrival-list.ts';
 import { deliveryTerms, NO_TERMS } from './delivery-terms.ts';
 import { allows } from './permissions.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
 import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
+import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
 import { fenceUnlessInForce } from './session-check.ts';
 import { ToldFates } from './told-fates.ts';
 
@@ -52,6 +55,8 @@ export interface AcceptContext {
   readonly fatesMax?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
+  /** Has to be given where queues can have rules. */
+  readonly conditions?: Conditions;
 }
 
 export type AcceptResult =
@@ -63,6 +68,8 @@ export type AcceptResult =
       readonly arrivals: ReadonlySet<string>;
       /** Streams of which the device was told more than the store holds: the store went back in time. */
       readonly wentBack: readonly StreamKey[];
+      /** Rules that could not be followed. */
+      readonly ruleProblems: readonly RuleProblem[];
     };
 
 interface AcceptCounts {
@@ -110,20 +117,23 @@ interface Work {
   readonly arrivals: Set<string>;
   readonly room: QueueRoom;
   readonly wentBack: StreamKey[];
+  readonly rules: RuleWorld;
 }
 
 function startWork(snapshot: Snapshot, context: AcceptContext): Work {
+  const queues = new Map(snapshot.queues);
   return {
     snapshot,
     context,
     lanes: new Map(),
     epochs: new Map(snapshot.epochs),
-    queues: new Map(snapshot.queues),
+    queues,
     changes: [],
     counts: { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 },
     arrivals: new Set(),
     room: new QueueRoom(snapshot.usage),
     wentBack: [],
+    rules: { queues, conditions: context.conditions, problems: [] },
   };
 }
 
@@ -151,8 +161,9 @@ function acceptRun(work: Work, run: ReadRun): void {
 function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void {
   useEpoch(work, run.stream.epoch);
   const queue = queueFor(work, run.stream.queue);
-  const messages: NewMessage[] = [];
+  const arrivals = new ArrivalList();
   const sentAt = Math.max(0, work.context.now - run.ageMs);
+  let last: NewMessage | undefined;
   for (let index = start; index < run.entries.length; index++) {
     const number = run.first + index;
     const skip = run.skips.get(index);
@@ -162,32 +173,36 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
     }
     const entry = run.entries[index] ?? NO_BYTES;
     const times = { sentAt, arrivedAt: work.context.now };
-    const read = queue instanceof Refusal ? queue : readEntry(entry, queue, times, messages.at(-1));
+    if (queue instanceof Refusal) {
+      takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: queue.code });
+      continue;
+    }
+    const read = readEntry(entry, queue, times, last);
     if (read instanceof Refusal) {
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: read.code });
       continue;
     }
-    lane.stall = queue instanceof Refusal ? undefined : work.room.take(queue, read);
+    const origin = { device: work.context.device, epoch: run.stream.epoch, number };
+    const message = { ...read, ...times, priority: run.stream.priority, origin };
+    const arrived = routeArrival(queue, message, work.rules);
+    lane.stall = work.room.takeAll(arrived);
     if (lane.stall !== undefined) {
       work.counts.passedOver += run.entries.length - index;
       break;
     }
-    const origin = { device: work.context.device, epoch: run.stream.epoch, number };
-    messages.push({ ...read, ...times, priority: run.stream.priority, origin });
+    arrivals.add(arrived);
+    last = message;
     lane.accepted = number;
     lane.acceptedId = undefined;
   }
-  appendMessages(work, lane, messages);
-}
-
-function appendMessages(work: Work, lane: Lane, messages: readonly NewMessage[]): void {
-  const last = messages.at(-1);
   if (last === undefined) return;
   // Set only here: making a text of each id would cost more than all else in the loop.
   lane.acceptedId ??= uuidFromBytes(last.id) as MessageId;
-  work.counts.accepted += messages.length;
-  work.arrivals.add(lane.key.queue);
-  work.changes.push({ type: 'append', queue: lane.key.queue, messages });
+  work.counts.accepted += arrivals.messages;
+  for (const change of arrivals.changes()) {
+    work.arrivals.add(change.queue);
+    work.changes.push(change);
+  }
 }
 
 function takeFate(work: Work, lane: Lane, type: 'refuse' | 'skip', fate: NumberedFate): void {
@@ -310,8 +325,9 @@ function finishWork(work: Work): Decision<AcceptResult> {
     }
     streams.push(stateOf(lane));
   }
-  const { counts, arrivals, wentBack } = work;
-  return { changes: work.changes, result: { reply: { type: 'ack', streams }, counts, arrivals, wentBack } };
+  const { counts, arrivals, wentBack, changes } = work;
+  const reply: Ack = { type: 'ack', streams };
+  return { changes, result: { reply, counts, arrivals, wentBack, ruleProblems: work.rules.problems } };
 }
 
 function stateOf(lane: Lane): StreamState {

@@ -387,5 +387,5 @@ function welcomed(): HelloResult {
 
 function acked(): Extract<ConnectionEvent, { type: 'push-decided' }>['result'] {
   const counts = { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 };
-  return { reply: { type: 'ack', streams: [] }, counts, arrivals: new Set(), wentBack: [] };
+  return { reply: { type: 'ack', streams: [] }, counts, arrivals: new Set(), wentBack: [], ruleProblems: [] };
 }

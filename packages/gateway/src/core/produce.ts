@@ -1,4 +1,5 @@
 import { bytesFromUuid, type Code, type MessageId } from '@fieldpost/protocol';
+import type { Conditions } from '../ports/conditions.ts';
 import type {
   Change,
   Decision,
@@ -9,8 +10,10 @@ import type {
   SendRow,
   Snapshot,
 } from '../ports/gateway-store.ts';
+import { ArrivalList } from './arrival-list.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
+import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
 
 /** A message of a server-side producer. */
 export interface ProducedMessage {
@@ -30,6 +33,8 @@ export interface ProduceContext {
   readonly now: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };
+  /** Has to be given where queues can have rules. */
+  readonly conditions?: Conditions;
 }
 
 /** What the producer hears of a message: the same at every repetition of its id. */
@@ -40,7 +45,13 @@ export interface ProducedAnswer {
 }
 
 export type ProduceResult =
-  | { readonly answers: readonly ProducedAnswer[]; readonly stored: number }
+  | {
+      readonly answers: readonly ProducedAnswer[];
+      /** Queues that got messages. */
+      readonly arrivals: readonly string[];
+      /** Rules that could not be followed. */
+      readonly ruleProblems: readonly RuleProblem[];
+    }
   /** Message `index` is the reason why nothing of the request was stored. */
   | {
       readonly code: ProduceRefusal;
@@ -71,7 +82,8 @@ export function decideProduce(
   if (!snapshot.queues.has(context.queue)) changes.push({ type: 'put-queue', row: queue });
   const sends = new Map(snapshot.sends);
   const room = new QueueRoom(snapshot.usage);
-  const appended: NewMessage[] = [];
+  const appended = new ArrivalList();
+  const rules: RuleWorld = { queues: snapshot.queues, conditions: context.conditions, problems: [] };
   const answers: ProducedAnswer[] = [];
   for (const [index, message] of messages.entries()) {
     if (message.body.length > queue.maxBodyBytes)
@@ -81,16 +93,19 @@ export function decideProduce(
       return { changes: [], result: { code: 'conflict', index } };
     answers.push({ id: message.id, sentAt: first?.sentAt ?? context.now });
     if (first !== undefined) continue;
-    const held = room.take(queue, message);
+    const arrived = routeArrival(queue, newMessage(message, context.now), rules);
+    const held = room.takeAll(arrived);
     if (held !== undefined) return { changes: [], result: { ...held, index } };
-    appended.push(newMessage(message, context.now));
+    appended.add(arrived);
     if (message.contentHash === undefined) continue;
     const row: SendRow = { id: message.id, contentHash: message.contentHash, sentAt: context.now };
     sends.set(message.id, row);
     changes.push({ type: 'put-send', queue: context.queue, row });
   }
-  if (appended.length > 0) changes.push({ type: 'append', queue: context.queue, messages: appended });
-  return { changes, result: { answers, stored: appended.length } };
+  const appends = [...appended.changes()];
+  changes.push(...appends);
+  const arrivals = appends.map((append) => append.queue);
+  return { changes, result: { answers, arrivals, ruleProblems: rules.problems } };
 }
 
 /** The row of a queue made by its first message; undefined where that is not allowed. */

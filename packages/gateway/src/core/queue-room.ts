@@ -27,18 +27,42 @@ export class QueueRoom {
 
   /** Takes the room of one message; or says why it has to wait, and how long. */
   take(queue: QueueRow, message: SizedMessage): HeldBack | undefined {
-    const { quotaMessages, quotaBytes } = queue;
-    if (queue.sendingPaused) return PAUSED;
-    if (quotaMessages === undefined && quotaBytes === undefined) return undefined;
-    const used = this.#taken.get(queue.name) ?? this.#stored.get(queue.name) ?? NOTHING;
-    const messages = used.messages + 1;
-    const bytes = used.bytes + message.properties.length + message.body.length;
-    // An empty queue takes what its other settings allow: a message that never fits would hold its stream back for ever.
-    const isFull = messages > (quotaMessages ?? messages) || bytes > (quotaBytes ?? bytes);
-    if (isFull && used.messages > 0) return FULL;
-    this.#taken.set(queue.name, { messages, bytes });
+    const held = this.#look(queue, message);
+    if (held !== undefined) return held;
+    if (hasQuota(queue)) this.#taken.set(queue.name, this.#with(queue, message));
     return undefined;
   }
+
+  /** The same for a message that goes to several queues: it takes its room in all of them, or waits for all of them. */
+  takeAll(
+    arrivals: readonly { readonly queue: QueueRow; readonly message: SizedMessage }[],
+  ): HeldBack | undefined {
+    for (const { queue, message } of arrivals) {
+      const held = this.#look(queue, message);
+      if (held !== undefined) return held;
+    }
+    for (const { queue, message } of arrivals) this.take(queue, message);
+    return undefined;
+  }
+
+  #look(queue: QueueRow, message: SizedMessage): HeldBack | undefined {
+    const { quotaMessages, quotaBytes } = queue;
+    if (queue.sendingPaused) return PAUSED;
+    if (!hasQuota(queue)) return undefined;
+    const { messages, bytes } = this.#with(queue, message);
+    // An empty queue takes what its other settings allow: a message that never fits would hold its stream back for ever.
+    const isFull = messages > (quotaMessages ?? messages) || bytes > (quotaBytes ?? bytes);
+    return isFull && messages > 1 ? FULL : undefined;
+  }
+
+  #with({ name }: QueueRow, { properties, body }: SizedMessage): QueueUsage {
+    const used = this.#taken.get(name) ?? this.#stored.get(name) ?? NOTHING;
+    return { messages: used.messages + 1, bytes: used.bytes + properties.length + body.length };
+  }
+}
+
+function hasQuota({ quotaMessages, quotaBytes }: QueueRow): boolean {
+  return quotaMessages !== undefined || quotaBytes !== undefined;
 }
 
 /** How long senders wait before they try again. */

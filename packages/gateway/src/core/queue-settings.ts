@@ -10,6 +10,7 @@ export const DEFAULT_SETTINGS: QueueSettings = {
   ordering: 'priority',
   journal: false,
   journalRetentionMs: 7 * 24 * 60 * 60 * 1000,
+  rules: [],
   receivingPaused: false,
   sendingPaused: false,
 };

@@ -35,6 +35,25 @@ export const addressParams = z.object({
     }),
 });
 
+const RULES_MAX = 32;
+const RULE_NAME_CHARACTERS = 64;
+const CONDITION_CHARACTERS = 2048;
+
+const queueRule = z
+  .object({
+    name: z.string().min(1).max(RULE_NAME_CHARACTERS),
+    when: z.string().min(1).max(CONDITION_CHARACTERS).optional().openapi({
+      description:
+        'A condition in the Common Expression Language; every message meets one that is not there.',
+      example: 'priority >= 6 || (has(body.total) && body.total > 1000)',
+    }),
+    action: z.enum(['forward', 'copy']).openapi({
+      description: '`forward`: the message goes to the other queue instead; `copy`: to it as well.',
+    }),
+    to: z.string().refine(isQueueName, 'not a queue name: [a-z0-9][a-z0-9._-]{0,127}'),
+  })
+  .openapi('QueueRule');
+
 const quota = z.int().min(1).max(Number.MAX_SAFE_INTEGER).nullable().optional();
 
 export const queueSettings = z.object({
@@ -83,6 +102,10 @@ export const queueSettings = z.object({
     .openapi({
       description: `How long the journal keeps a copy. Default ${DEFAULT_SETTINGS.journalRetentionMs}.`,
     }),
+  rules: z.array(queueRule).max(RULES_MAX).optional().openapi({
+    description:
+      'What becomes of messages that are sent to this queue, looked at in this order. Default none.',
+  }),
 });
 
 export type QueueSettingsJson = z.infer<typeof queueSettings>;
@@ -99,6 +122,7 @@ export const queueAnswer = z
     quotaBytes: z.int().optional(),
     journal: z.boolean(),
     journalRetentionMs: z.int(),
+    rules: z.array(queueRule),
     paused: z.enum(['no', 'receiving', 'sending', 'both']),
     createdAt: z.iso.datetime(),
     ready: z.int().openapi({ description: 'Messages that a receive would get now.' }),

@@ -72,6 +72,7 @@ export interface Scope {
   readonly streams?: readonly { readonly key: StreamKey; readonly since: number }[];
   /** Of each stream at most so many refusals and skips together, those with the lowest numbers; all when absent. */
   readonly fatesMax?: number;
+  /** With each queue come those that its rules lead to. */
   readonly queues?: readonly string[];
   /** Ids supplied by server-side producers. */
   readonly sends?: readonly { readonly queue: string; readonly id: MessageId }[];
@@ -151,8 +152,20 @@ export interface QueueSettings {
   readonly journalRetentionMs: number;
   /** A JSON Schema that bodies have to match, as JSON text. */
   readonly schema?: string;
+  /** Looked at for each message that is sent to the queue, in this order. */
+  readonly rules: readonly QueueRule[];
   readonly receivingPaused: boolean;
   readonly sendingPaused: boolean;
+}
+
+/** Sends arriving messages on to another queue. */
+export interface QueueRule {
+  readonly name: string;
+  /** A condition in the Common Expression Language; every message meets one that is not there. */
+  readonly when?: string;
+  /** `forward`: the message goes there instead; `copy`: as well. */
+  readonly action: 'forward' | 'copy';
+  readonly to: string;
 }
 
 /** What a queue with its subqueues holds, its journal aside. */
@@ -212,6 +225,8 @@ export interface NewMessage {
   /** Absent for server-side producers. */
   readonly origin?: MessageOrigin;
   readonly terms?: DeliveryTerms;
+  /** Where it came by, when rules sent it on. */
+  readonly story?: MessageStory;
 }
 
 /** What a message asks of its queue. Times in Unix milliseconds. */
@@ -241,7 +256,7 @@ export interface StoredMessage {
   readonly origin?: MessageOrigin;
   /** How often it has been handed out in this queue. */
   readonly deliveryCount: number;
-  /** Where it was before, if it was moved. */
+  /** Where it was before, if it was moved or sent on. */
   readonly story?: MessageStory;
 }
 
@@ -255,7 +270,7 @@ export interface MessageStory {
 
 export interface StoryEntry {
   readonly queue: string;
-  /** Why it left: the code of a dead letter or of a journal's copy, or how an operator moved it. */
+  /** Why it left: the code of a dead letter or of a journal's copy, how an operator moved it, or what a rule did. */
   readonly code: string;
   /** Given by the consumer that rejected it. */
   readonly reason?: string;

@@ -1,5 +1,6 @@
 import type { GenerationId } from '@fieldpost/protocol';
 import { expect, test, vi } from 'vitest';
+import { CelConditions } from '../adapters/cel-conditions.ts';
 import { createMemoryDisk } from '../adapters/memory/memory-disk.ts';
 import { openMemoryStore } from '../adapters/memory/memory-store.ts';
 import { readPush } from '../core/read-push.ts';
@@ -55,6 +56,7 @@ function intakeOf(store: GatewayStore, bytesUnderWayMax: number): Intake {
     failpoints: { reach: () => undefined },
     arrivals: createArrivals(clock),
     liveSessions: createLiveSessions(),
+    conditions: new CelConditions(),
   };
   return createIntake(ports, { bytesUnderWayMax });
 }

@@ -14,12 +14,14 @@ import { type ReadPush, scopeOfCloseEpochs, scopeOfPush, streamsOf } from '../co
 import { fatesOfEach } from '../core/told-fates.ts';
 import type { Principal } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Conditions } from '../ports/conditions.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { LiveSessions } from './live-sessions.ts';
+import { logRuleProblems } from './log-rule-problems.ts';
 
 /**
  * Takes frames of devices into the store, for both transports: core decides inside the store's transaction, and what
@@ -55,6 +57,7 @@ export interface IntakePorts {
   readonly failpoints: Failpoints;
   readonly arrivals: Arrivals;
   readonly liveSessions: LiveSessions;
+  readonly conditions: Conditions;
 }
 
 export interface IntakeSettings {
@@ -71,7 +74,7 @@ const NONCE_BYTES = 8;
 const BYTES_UNDER_WAY_MAX = 256 * 1024 * 1024;
 
 export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
-  const { store, clock, entropy, logger, failpoints, arrivals, liveSessions } = ports;
+  const { store, clock, entropy, logger, failpoints, arrivals, liveSessions, conditions } = ports;
   const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, fatesTold = LIMITS.fatesTold, ...creation } = settings;
   let bytesUnderWay = 0;
   return {
@@ -93,7 +96,8 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
     async push(push, { device, principal }, { attempts, answers = 1 }) {
       const { subject, grants } = principal;
       const fatesMax = fatesOfEach(streamsOf(push) * answers, fatesTold);
-      const context = { device, subject, grants, now: clock.now(), attempts, fatesMax, ...creation };
+      const sender = { device, subject, grants };
+      const context = { ...sender, now: clock.now(), attempts, fatesMax, conditions, ...creation };
       bytesUnderWay += push.bytes;
       const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {
         failpoints.reach('push-begun');
@@ -106,6 +110,7 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
       if ('counts' in result) {
         for (const queue of result.arrivals) arrivals.notify(queue);
         logger.debug({ device, ...result.counts }, 'push accepted');
+        logRuleProblems(logger, result.ruleProblems);
         if (result.wentBack.length > 0) logWentBack(logger, device, result.wentBack);
       }
       return result;

@@ -1,4 +1,5 @@
 import { LIMITS } from '@fieldpost/protocol';
+import { CelConditions } from '../adapters/cel-conditions.ts';
 import { createCryptoDigest } from '../adapters/crypto-digest.ts';
 import { createCryptoEntropy } from '../adapters/crypto-entropy.ts';
 import { createJoseAuthenticator } from '../adapters/jose-authenticator.ts';
@@ -87,6 +88,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     clock,
     entropy: createCryptoEntropy(),
     digest: createCryptoDigest(),
+    conditions: new CelConditions(),
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     authenticator: await createJoseAuthenticator({ type: 'secret', secret: SECRET }),
   };

@@ -77,7 +77,7 @@ function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[
       sentAt: message.sentAt,
       arrivedAt: message.arrivedAt,
       origin,
-      story: undefined,
+      story: message.story,
       terms: message.terms,
     });
     undo.push(() => removeMessage(queue, inserted));

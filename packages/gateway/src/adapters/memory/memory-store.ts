@@ -4,6 +4,7 @@ import { matcherOf } from '../../core/matches-message.ts';
 import { NEVER } from '../../core/never.ts';
 import { isJournal, isSubqueue, parentOf } from '../../core/queue-address.ts';
 import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
+import { addRuleTargets } from '../../core/rule-targets.ts';
 import { StoreError } from '../../core/store-error.ts';
 import { firstFates } from '../../core/told-fates.ts';
 import type {
@@ -14,6 +15,7 @@ import type {
   PeekPage,
   PeekRequest,
   QueueInfo,
+  QueueRow,
   QueueUsage,
   ReceiveRequest,
   Scope,
@@ -230,15 +232,14 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
       ),
     });
   }
-  const queues = pick(disk.queues, scope.queues);
+  const queues = new Map([...pick(disk.queues, scope.queues)].map(([name, { row }]) => [name, row]));
+  addRuleTargets(queues, (name) => disk.queues.get(name)?.row);
   return {
     device: scope.device === undefined ? undefined : disk.devices.get(scope.device),
     epochs: pick(disk.epochs, scope.epochs),
     streams,
-    queues: new Map([...queues].map(([name, queue]) => [name, queue.row])),
-    usage: new Map(
-      [...queues.values()].filter(hasQuota).map(({ row: { name } }) => [name, usageOf(disk, name)]),
-    ),
+    queues,
+    usage: new Map([...queues.values()].filter(hasQuota).map(({ name }) => [name, usageOf(disk, name)])),
     sends: new Map(
       (scope.sends ?? []).flatMap(({ queue, id }) => {
         const row = disk.queues.get(queue)?.sends.get(id);
@@ -248,7 +249,7 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
   };
 }
 
-function hasQuota({ row }: MemoryQueue): boolean {
+function hasQuota(row: QueueRow): boolean {
   return row.quotaMessages !== undefined || row.quotaBytes !== undefined;
 }
 

@@ -2,8 +2,10 @@ import { z } from '@hono/zod-openapi';
 import { allows } from '../../core/permissions.ts';
 import { parentOf } from '../../core/queue-address.ts';
 import { hasSameSettings, newQueueRow } from '../../core/queue-settings.ts';
+import type { Principal } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { GatewayStore, QueueInfo, QueueRow } from '../../ports/gateway-store.ts';
+import type { Conditions } from '../../ports/conditions.ts';
+import type { GatewayStore, QueueInfo, QueueRow, Scope, Snapshot } from '../../ports/gateway-store.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { RequestError } from '../problem.ts';
 import {
@@ -17,6 +19,7 @@ import {
 export interface QueueRoutePorts {
   readonly store: GatewayStore;
   readonly clock: Clock;
+  readonly conditions: Conditions;
 }
 
 /** Making, looking at, changing and deleting queues. */
@@ -61,7 +64,7 @@ function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
   );
 }
 
-function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
+function addChangeRoutes(api: Api, { store, clock, conditions }: QueueRoutePorts): void {
   api.route(
     {
       method: 'put',
@@ -82,9 +85,11 @@ function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
       requirePermission(principal, 'manage', queue);
       if (queue.startsWith('sys.'))
         throw new RequestError('invalid-request', 'names that start with sys. belong to the gateway');
+      checkRules(body, principal, conditions);
       const now = clock.now();
       const wanted = changed(newQueueRow(queue, now), body);
-      const outcome = await store.transact({ queues: [queue] }, (snapshot) => {
+      const outcome = await store.transact(scopeOfSettings(queue, body), (snapshot) => {
+        requireTargets(snapshot, wanted);
         const known = snapshot.queues.get(queue);
         if (known === undefined) return { changes: [{ type: 'put-queue', row: wanted }], result: 'made' };
         return { changes: [], result: hasSameSettings(known, wanted) ? 'same' : 'other' };
@@ -111,10 +116,13 @@ function addChangeRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
     },
     async ({ c, principal, params: { queue }, body }) => {
       requirePermission(principal, 'manage', queue);
-      const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
+      checkRules(body, principal, conditions);
+      const isFound = await store.transact(scopeOfSettings(queue, body), (snapshot) => {
         const known = snapshot.queues.get(queue);
         if (known === undefined) return { changes: [], result: false };
-        return { changes: [{ type: 'put-queue', row: changed(known, body) }], result: true };
+        const row = changed(known, body);
+        if (body.rules !== undefined) requireTargets(snapshot, row);
+        return { changes: [{ type: 'put-queue', row }], result: true };
       });
       if (!isFound) throw queueNotFound(queue);
       return c.json(queueJson(await existingQueue(store, queue, clock.now())));
@@ -175,6 +183,27 @@ export function queueNotFound(queue: string): RequestError {
   return new RequestError('queue-not-found', `no queue is named ${queue}`);
 }
 
+/** Whoever lets messages go to another queue must be allowed to send there. */
+function checkRules({ rules = [] }: QueueSettingsJson, principal: Principal, conditions: Conditions): void {
+  for (const { when, to } of rules) {
+    requirePermission(principal, 'send', to);
+    if (when !== undefined) conditions.compile(when);
+  }
+}
+
+function scopeOfSettings(queue: string, { rules = [] }: QueueSettingsJson): Scope {
+  return { queues: [queue, ...rules.map(({ to }) => to)] };
+}
+
+function requireTargets(snapshot: Snapshot, row: QueueRow): void {
+  for (const { name, to } of row.rules) {
+    if (to !== row.name && snapshot.queues.has(to)) continue;
+    throw to === row.name
+      ? new RequestError('invalid-request', `rule ${name} leads from queue ${to} to itself`)
+      : queueNotFound(to);
+  }
+}
+
 function mayLook(grants: Parameters<typeof allows>[0], address: string): boolean {
   const queue = parentOf(address);
   return allows(grants, 'receive', queue) || allows(grants, 'manage', queue);
@@ -187,6 +216,7 @@ function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
     receivingPaused,
     sendingPaused,
     retryDelaysMs,
+    rules,
     schema: _,
     ...rest
   } = info;
@@ -196,6 +226,7 @@ function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
   return {
     ...rest,
     retryDelaysMs: [...retryDelaysMs],
+    rules: rules.map((rule) => ({ ...rule })),
     paused,
     createdAt: new Date(createdAt).toISOString(),
     ...oldest,

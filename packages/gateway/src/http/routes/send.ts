@@ -17,10 +17,13 @@ import {
   scopeOfProduce,
 } from '../../core/produce.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Conditions } from '../../ports/conditions.ts';
 import type { Digest } from '../../ports/digest.ts';
 import type { Entropy } from '../../ports/entropy.ts';
 import type { GatewayStore } from '../../ports/gateway-store.ts';
+import type { Logger } from '../../ports/logger.ts';
 import type { Arrivals } from '../../shell/arrivals.ts';
+import { logRuleProblems } from '../../shell/log-rule-problems.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { itemSources, memberSource } from '../json-source.ts';
 import { RequestError } from '../problem.ts';
@@ -33,6 +36,8 @@ export interface SendRoutePorts {
   readonly entropy: Entropy;
   readonly digest: Digest;
   readonly arrivals: Arrivals;
+  readonly conditions: Conditions;
+  readonly logger: Logger;
 }
 
 export interface SendRouteSettings {
@@ -54,7 +59,7 @@ const sentMessage = z.object({ id: z.uuid(), sentAt: z.iso.datetime() });
 
 /** Sending by server-side producers. */
 export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRouteSettings): void {
-  const { store, clock, arrivals } = ports;
+  const { store, clock, arrivals, conditions, logger } = ports;
   api.route(
     {
       method: 'post',
@@ -91,12 +96,13 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
       const messages = list.map((message, index) =>
         produced(ports, queue, message, sources[index] ?? '', index),
       );
-      const context = { queue, now: clock.now(), ...settings };
+      const context = { queue, now: clock.now(), conditions, ...settings };
       const result = await store.transact(scopeOfProduce(queue, messages), (snapshot) =>
         decideProduce(snapshot, messages, context),
       );
       if ('code' in result) throw refusal(result, queue, messages[result.index]);
-      if (result.stored > 0) arrivals.notify(queue);
+      for (const arrived of result.arrivals) arrivals.notify(arrived);
+      logRuleProblems(logger, result.ruleProblems);
       const [only] = result.answers;
       return c.json(
         isMany || only === undefined ? { messages: result.answers.map(answerJson) } : answerJson(only),

@@ -10,7 +10,7 @@ export type Append = (queue: QueueState, messages: readonly NewMessage[]) => num
 export function prepareAppend(symbols: Symbols, insert: InsertMessages): Append {
   const source = prepareSource(symbols);
   const inserted = (message: NewMessage): InsertedMessage => {
-    const { properties, body, sentAt, arrivedAt, origin, priority, terms } = message;
+    const { properties, body, sentAt, arrivedAt, origin, priority, terms, story } = message;
     return {
       sentAt,
       arrivedAt,
@@ -21,7 +21,7 @@ export function prepareAppend(symbols: Symbols, insert: InsertMessages): Append 
       priority,
       bytes: properties.length + body.length,
       terms,
-      story: undefined,
+      story,
     };
   };
   return (queue, messages) => insert(queue, iterate(messages, inserted), messages.length);

@@ -9,6 +9,7 @@ import {
 } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { isJournal } from '../../../core/queue-address.ts';
+import { addRuleTargets } from '../../../core/rule-targets.ts';
 import type {
   DeviceRow,
   EpochRow,
@@ -46,6 +47,7 @@ export function prepareLoadSnapshot(
       setIfFound(streams, streamKeyText(key), loadStream(key, since, scope.fatesMax));
     const rows = new Map<string, QueueRow>();
     for (const queue of scope.queues ?? []) setIfFound(rows, queue, queues.find(queue)?.row);
+    addRuleTargets(rows, (name) => queues.find(name)?.row);
     const usage = new Map<string, QueueUsage>();
     for (const [name, row] of rows) setIfFound(usage, name, usageOf(queues, row));
     const sends = new Map<MessageId, SendRow>();
