@@ -109,6 +109,11 @@ export class SimDevice {
       keepDeliveredMs: traits.keepDeliveredMs,
     });
     this.tabs.push(tab);
+    // An app that cannot open its database says so, and somebody loads the page again.
+    tab.post.catch(() => {
+      tab.process.kill();
+      this.#reopenLater();
+    });
     return tab;
   }
 

@@ -61,7 +61,6 @@ export class SimTab {
         ...(signals === undefined ? {} : { signals: this.#gateSignals(signals) }),
       },
     });
-    this.post.catch(() => undefined);
   }
 
   /** Sends, and resolves with the id once it is saved. */
