@@ -110,6 +110,29 @@ test('a deletion that was taken back takes nothing', async () => {
   expect(await numbersIn(opened, 'orders')).toBe(4);
 });
 
+test('a deletion whose commit failed takes nothing, not even behind the next one', async () => {
+  let fails = false;
+  const handle = createWatchedHandle({
+    beforeRun: (sql) => {
+      if (sql !== 'COMMIT' || !fails) return;
+      fails = false;
+      throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+    },
+  });
+  const opened = await openWith(handle.open);
+  await makeQueue(opened, 'orders');
+  await makeQueue(opened, 'visits');
+  await append(opened, 'orders', 5);
+  await append(opened, 'visits', 5);
+  fails = true;
+  await expect(remove(opened, 'orders')).rejects.toMatchObject({ code: 'store-full' });
+  await remove(opened, 'visits');
+  await until(() => rowsLeft() === 5);
+  await append(opened, 'orders', 1);
+  expect(await numbersIn(opened, 'orders')).toBe(6);
+  expect(rowsLeft()).toBe(6);
+});
+
 const RECEIVE = { max: 2, leaseMs: 60_000, now: 1, leaseTokens: ['a', 'b'] };
 
 /** The store's own connection: it locks the file for itself. */
