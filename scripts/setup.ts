@@ -48,7 +48,8 @@ function privileges(): readonly string[] {
 }
 
 function aptGet(prefix: readonly string[], args: readonly string[]): void {
-  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=300'];
+  // dpkg would ask for a terminal of its own, which a container may not have.
+  const options = ['-qq', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0'];
   const words = [...prefix, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...options, ...args];
   const [command = '', ...rest] = words;
   const { status, error } = spawnSync(command, rest, { stdio: ['inherit', 'inherit', 'inherit'] });
