@@ -21,13 +21,15 @@ export interface Edit {
 export type When = 'quick' | 'nightly';
 
 export type Check =
-  /** A test file. With `test`, only tests of that name are run. */
+  /** A test file. With `test`, only tests whose name this pattern fits. */
   | {
       readonly kind: 'suite';
       readonly when: When;
       readonly project: 'unit' | 'wire' | 'browser' | 'hazards' | 'chaos';
       readonly file: string;
       readonly test?: string;
+      /** For a suite that repeats its fault: how often, by which variable. */
+      readonly cycles?: { readonly variable: string; readonly count: number };
       /** What has to fail: an assertion, unless the bug shows as a promise whose rejection nobody handled. */
       readonly by?: 'unhandled rejection';
     }

@@ -1,8 +1,8 @@
 import type { Canary, Check, Verdict } from './canary.ts';
 import { runModel } from './checks/run-model.ts';
 import { runPowerLoss } from './checks/run-power-loss.ts';
-import { runSimulation } from './checks/run-simulation.ts';
-import { runSuite, runWorlds } from './checks/run-suite.ts';
+import { FIRST_SEED, runSimulation } from './checks/run-simulation.ts';
+import { runSuite, runWorlds, seedOfWorld } from './checks/run-suite.ts';
 import { applyEdit, readModule, type SourceCopy, StaleEdit } from './source-copy.ts';
 
 /** Plants a bug and runs one of its checks. */
@@ -13,8 +13,39 @@ export async function runCheck(copy: SourceCopy, canary: Canary, check: Check): 
     return { outcome: 'stale', by: '', effort, detail: stale };
   }
   // The simulator plants bugs while it loads modules, and needs no copy.
-  if (check.kind === 'simulation') return runSimulation(canary.edits, check);
-  return copy.withEdits(canary.edits, () => runInCopy(copy.folder, check));
+  const verdict =
+    check.kind === 'simulation'
+      ? await runSimulation(canary.edits, check)
+      : await copy.withEdits(canary.edits, () => runInCopy(copy.folder, check));
+  if (verdict.outcome !== 'caught') return verdict;
+  const without = await runWithoutBug(copy, check, verdict);
+  if (without.outcome === 'missed') return verdict;
+  return { ...verdict, outcome: 'broken', detail: `also without the bug: ${without.by} ${without.detail}` };
+}
+
+/** By suite: what it says of the source as it is. */
+const suitesWithoutBug = new Map<string, Promise<Verdict>>();
+
+/** A check that fails without the bug as well has not noticed it. Repeats as much of the check as it took to fail. */
+function runWithoutBug(copy: SourceCopy, check: Check, { effort, ...verdict }: Verdict): Promise<Verdict> {
+  switch (check.kind) {
+    case 'suite': {
+      const key = JSON.stringify([check.file, check.test]);
+      const { cycles } = check;
+      const once = cycles === undefined ? check : { ...check, cycles: { ...cycles, count: effort.used } };
+      const known = suitesWithoutBug.get(key) ?? runSuite(copy.folder, once);
+      suitesWithoutBug.set(key, known);
+      return known;
+    }
+    case 'worlds':
+      return runWorlds(copy.folder, seedOfWorld({ effort, ...verdict }));
+    case 'model':
+      return runModel(copy.folder, { ...check, statesMax: effort.used });
+    case 'power-loss':
+      return runPowerLoss(copy.folder, { ...check, cycles: effort.used });
+    case 'simulation':
+      return runSimulation([], { seeds: 1 }, FIRST_SEED + effort.used - 1);
+  }
 }
 
 /** Why an edit of a canary no longer fits the source; undefined when all do. */

@@ -2,16 +2,20 @@ import { simulateSeeds } from '../../simulation/seed-pool.ts';
 import type { Check, Edit, Verdict } from '../canary.ts';
 import { beginningOf } from './run-command.ts';
 
-const FIRST_SEED = 1;
+export const FIRST_SEED = 1;
 /** What a world says that could not be run to its end, or did too little: nothing of the bug. */
 const SAYS_NOTHING: ReadonlySet<string> = new Set(['crash', 'faults', 'messages', 'repeatability']);
 
 /** Simulates fleets with the bug in them, seed after seed, until a checker finds something. */
 export async function runSimulation(
   edits: readonly Edit[],
-  { seeds, deviceDurability }: Extract<Check, { readonly kind: 'simulation' }>,
+  {
+    seeds,
+    deviceDurability,
+  }: Pick<Extract<Check, { readonly kind: 'simulation' }>, 'seeds' | 'deviceDurability'>,
+  firstSeed = FIRST_SEED,
 ): Promise<Verdict> {
-  const numbers = Array.from({ length: seeds }, (_, index) => FIRST_SEED + index);
+  const numbers = Array.from({ length: seeds }, (_, index) => firstSeed + index);
   const simulation = deviceDurability === undefined ? {} : { deviceDurability };
   const answers = simulateSeeds(numbers, { patches: edits, runs: 1, workers: 1, simulation });
   let used = 0;

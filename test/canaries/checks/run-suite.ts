@@ -7,13 +7,15 @@ type SuiteCheck = Extract<Check, { readonly kind: 'suite' }>;
 
 const EXACTLY_ONCE = 'test/exactly-once/exactly-once.test.ts';
 const WORLDS_BUDGET = 62;
+/** The first of the worlds that once showed a fault. */
+const FIRST_WORLD = '1469734369';
 
 /** Runs a test file in a source copy until its first failure. */
 export async function runSuite(folder: string, check: SuiteCheck): Promise<Verdict> {
-  const { tests, output } = await runVitest(folder, check.project, check.file, check.test);
+  const { tests, output } = await runVitest(folder, check);
   const failed = tests?.find(({ status }) => status === 'failed');
   const ran = tests?.filter(({ status }) => status !== 'pending' && status !== 'skipped').length ?? 0;
-  const effort = { unit: 'tests', used: ran, budget: Math.max(ran, tests?.length ?? 0) } as const;
+  const effort = effortOf(check, tests?.length ?? 0, ran, failed?.failureMessages[0] ?? '');
   if (check.by === 'unhandled rejection' && output.includes('Unhandled Rejection')) {
     const said = output.slice(output.indexOf('Unhandled Rejection'));
     return { outcome: 'caught', by: `${check.file}: unhandled rejection`, effort, detail: beginningOf(said) };
@@ -26,10 +28,21 @@ export async function runSuite(folder: string, check: SuiteCheck): Promise<Verdi
   return { outcome: 'caught', by: `${check.file}: ${failed.fullName.trim()}`, effort, detail };
 }
 
-/** Runs the random worlds; they stop at the first in which something is wrong. */
-export async function runWorlds(folder: string): Promise<Verdict> {
-  const name = 'every message arrives once and in order';
-  const { tests, output } = await runVitest(folder, 'unit', EXACTLY_ONCE, name);
+function effortOf({ cycles }: SuiteCheck, tests: number, ran: number, said: string): Verdict['effort'] {
+  if (cycles === undefined) return { unit: 'tests', used: ran, budget: Math.max(ran, tests) };
+  const used = Number(/\bcycle (\d+)/.exec(said)?.[1] ?? cycles.count);
+  return { unit: 'cycles', used, budget: cycles.count };
+}
+
+/** Runs the random worlds, or one of them; they stop at the first in which something is wrong. */
+export async function runWorlds(folder: string, seed?: string): Promise<Verdict> {
+  const suite = {
+    project: 'unit',
+    file: EXACTLY_ONCE,
+    test: 'every message arrives once and in order',
+  } as const;
+  const environment = seed === undefined ? {} : { FIELDPOST_SEED: seed };
+  const { tests, output } = await runVitest(folder, suite, environment);
   const failed = tests?.find(({ status }) => status === 'failed');
   const said = failed?.failureMessages[0] ?? '';
   const drawn = /Property failed after (\d+) tests/.exec(said)?.[1];
@@ -41,6 +54,11 @@ export async function runWorlds(folder: string): Promise<Verdict> {
   if (failed === undefined)
     return { outcome: 'missed', by: EXACTLY_ONCE, effort: { ...effort, used: WORLDS_BUDGET }, detail: '' };
   return { outcome: 'caught', by: `${EXACTLY_ONCE}: ${wrongOf(said)}`, effort, detail: beginningOf(said) };
+}
+
+/** The seed of the world in which something was wrong, as far as the test says it. */
+export function seedOfWorld({ detail }: Verdict): string {
+  return /Counterexample: \[(\d+)\]|seed (\d+)/.exec(detail)?.slice(1).find(Boolean) ?? FIRST_WORLD;
 }
 
 /** What the verdict of a world said, in a word. */
@@ -66,16 +84,16 @@ interface TestResult {
 
 async function runVitest(
   folder: string,
-  project: string,
-  file: string,
-  test: string | undefined,
+  { project, file, test, cycles }: Pick<SuiteCheck, 'project' | 'file' | 'test' | 'cycles'>,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ readonly tests: readonly TestResult[] | undefined; readonly output: string }> {
   const report = join(folder, '.reports/suite.json');
   rmSync(report, { force: true });
   const words = ['node_modules/vitest/vitest.mjs', 'run', `--project=${project}`, file, '--bail=1'];
   words.push('--reporter=default', '--reporter=json', `--outputFile.json=${report}`);
   if (test !== undefined) words.push('-t', test);
-  const { output } = await runNode(folder, words);
+  const repeated = cycles === undefined ? {} : { [cycles.variable]: String(cycles.count) };
+  const { output } = await runNode(folder, words, { ...environment, ...repeated });
   if (!existsSync(report)) return { tests: undefined, output };
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as {
     readonly testResults: readonly { readonly assertionResults: readonly TestResult[] }[];

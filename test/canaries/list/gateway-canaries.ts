@@ -166,7 +166,9 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
         replace: 'return hold !== undefined && parts !== undefined && hold.until > now;',
       },
     ],
-    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'sqlite.*old receipt' },
+    ],
   },
   {
     name: 'settle-without-receipt-check-in-memory',
@@ -174,11 +176,13 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     edits: [
       {
         module: 'packages/gateway/src/adapters/memory/memory-store.ts',
-        find: '    message.leaseToken !== parts?.token ||\n',
-        replace: '',
+        find: 'const isLive = message?.leaseToken === parts?.token && (message?.leasedUntil ?? 0) > now;',
+        replace: 'const isLive = (message?.leasedUntil ?? 0) > now;',
       },
     ],
-    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'memory.*old receipt' },
+    ],
   },
   {
     name: 'lease-never-ends',
@@ -190,7 +194,43 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
         replace: 'return hold !== undefined && hold.token === parts?.token;',
       },
     ],
-    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'sqlite.*old receipt' },
+    ],
+  },
+  {
+    name: 'expired-message-delivered',
+    bug: 'a message is handed out after its time to live, because no sweep has come by yet (SQLite)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/operations/receive.ts',
+        find: 'dues.key = message.key AND dues.at <= ?)',
+        replace: 'dues.key = message.key AND dues.at <= 0 * ?)',
+      },
+    ],
+    checks: [
+      {
+        kind: 'suite',
+        when: 'quick',
+        project: 'unit',
+        file: STORES_TEST,
+        test: 'sqlite.*more than one sweep',
+      },
+    ],
+  },
+  {
+    name: 'expired-message-delivered-in-memory',
+    bug: 'a message is handed out although its time to live has run out (memory store)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/end-messages.ts',
+        find: '  if (dueAt(message, now) > now) return undefined;\n',
+        replace: '  if (message.leaseToken === undefined || dueAt(message, now) > now) return undefined;\n',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'memory.*time to live' },
+    ],
   },
   {
     name: 'token-not-checked-again',
@@ -217,7 +257,15 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
         replace: '',
       },
     ],
-    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST }],
+    checks: [
+      {
+        kind: 'suite',
+        when: 'quick',
+        project: 'unit',
+        file: STORES_TEST,
+        test: 'sqlite.*second change that fails',
+      },
+    ],
   },
   {
     name: 'rejection-nobody-handles',

@@ -28,11 +28,6 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
     reason: 'devices do not expire messages yet',
   },
   {
-    name: 'expired-message-delivered',
-    bug: 'a message is handed out after its time to live',
-    reason: 'queues do not expire messages yet',
-  },
-  {
     name: 'idle-journal-not-offered',
     bug: 'a device with nothing to send does not offer its journal after the store went back',
     reason: 'devices do not send from their journal yet',
