@@ -25,7 +25,7 @@ offerDevice({
   async saveAll(first, count) {
     const bodies = makeOrders(settings.seed, count, first);
     const startedAt = performance.now();
-    await Promise.all(bodies.map(async (body) => orders.send(body)));
+    await Promise.all(bodies.map((body) => orders.send(body)));
     return performance.now() - startedAt;
   },
 

@@ -6,10 +6,8 @@ import type { Lane } from '../ports/outbox-store.ts';
 /** When a segment is full: large enough to be worth a transaction, small enough to travel whole in one push. */
 const SEGMENT_BYTES = 192 * 1024;
 const SEGMENT_MESSAGES = 1024;
-const FIRST_BYTES = 1024;
 /** Id, and the length of the properties. */
 const HEAD_BYTES = 18;
-const NO_BYTES = new Uint8Array(0);
 
 /** Stands before each text where its entry's length and head will be. */
 const GAP = '\0'.repeat(ENTRY_HEADER_BYTES + HEAD_BYTES);
@@ -36,7 +34,8 @@ export class MessagePacker {
   readonly savedAt: number;
   readonly suppliedId: MessageId | undefined;
   count = 0;
-  #bytes: Uint8Array<ArrayBuffer> = NO_BYTES;
+  /** What is written, in the order of the messages. */
+  #parts: Uint8Array<ArrayBuffer>[] = [];
   #length = 0;
   /** JSON that is not written yet, with the ids that belong to it. */
   #texts: string[] = [];
@@ -78,15 +77,23 @@ export class MessagePacker {
     this.count++;
   }
 
-  /** What is packed, without a copy. */
+  /** What is packed, in a buffer of its own size: storing a view would store everything behind it. */
   get packed(): Uint8Array {
     this.#writeTexts();
-    return this.#bytes.subarray(0, this.#length);
+    const [first, second] = this.#parts;
+    if (first !== undefined && second === undefined) return first;
+    const whole = new Uint8Array(this.#length);
+    let at = 0;
+    for (const part of this.#parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    this.#parts = [whole];
+    return whole;
   }
 
   toDraft(): Draft {
-    const { lane, count, savedAt, suppliedId } = this;
-    const messages = this.#exactBytes();
+    const { lane, count, packed: messages, savedAt, suppliedId } = this;
     return {
       lane,
       count,
@@ -96,87 +103,56 @@ export class MessagePacker {
     };
   }
 
-  /** In a buffer of their own size: storing a view would store everything behind it. */
-  #exactBytes(): Uint8Array {
-    if (this.#length > 0) return this.packed.slice();
-    // A lone message, most often: its bytes are encoded into their place at once.
-    this.#bytes = encoder.encode(this.#joinedTexts());
-    this.#length = this.#bytes.length;
-    this.#writeHeads(0);
-    return this.#bytes;
-  }
-
   #write(id: IdToPack, properties: Uint8Array, body: string | Uint8Array): void {
-    const start = this.#length;
-    const bodyStart = start + GAP.length + properties.length;
-    this.#reserve(bodyStart + (typeof body === 'string' ? body.length * UNIT_BYTES_MAX : body.length));
-    const bodyLength = this.#writeBody(body, bodyStart);
-    if (bodyLength > LIMITS.bodyBytesMax) throw tooLarge(bodyLength);
-    if (properties.length > 0) this.#bytes.set(properties, start + GAP.length);
-    this.#length = bodyStart + bodyLength;
-    this.#writeHead(id, start, this.#length, properties.length);
+    const content = typeof body === 'string' ? encoder.encode(body) : body;
+    if (content.length > LIMITS.bodyBytesMax) throw tooLarge(content.length);
+    const part = new Uint8Array(GAP.length + properties.length + content.length);
+    writeHead(part, id, 0, part.length, properties.length);
+    part.set(properties, GAP.length);
+    part.set(content, GAP.length + properties.length);
+    this.#add(part);
   }
 
+  /** Writes what was gathered: the texts with one call, then what stands in the gaps between them. */
   #writeTexts(): void {
-    if (this.#texts.length === 0) return;
-    const start = this.#length;
-    const joined = this.#joinedTexts();
-    this.#reserve(start + joined.length * UNIT_BYTES_MAX);
-    this.#length += encoder.encodeInto(joined, this.#bytes.subarray(start)).written;
-    this.#writeHeads(start);
-  }
-
-  #joinedTexts(): string {
-    return this.#texts.length === 0 ? '' : GAP + this.#texts.join(GAP);
-  }
-
-  /** Fills the gaps before the texts, which are written from `start` to the end. */
-  #writeHeads(start: number): void {
-    const isAscii = this.#length - start === this.#textUnits;
-    let at = start;
+    const texts = this.#texts;
+    if (texts.length === 0) return;
+    const part = encoder.encode(GAP + texts.join(GAP));
+    const isAscii = part.length === this.#textUnits;
+    let at = 0;
     for (const [index, id] of this.#ids.entries()) {
       const bodyStart = at + GAP.length;
-      const end = isAscii ? bodyStart + (this.#texts[index] ?? '').length : this.#endOfText(bodyStart);
-      this.#writeHead(id, at, end, 0);
+      const end = isAscii ? bodyStart + (texts[index] ?? '').length : endOfText(part, bodyStart);
+      writeHead(part, id, at, end, 0);
       at = end;
     }
     this.#texts = [];
     this.#ids = [];
     this.#textUnits = 0;
+    this.#add(part);
   }
 
-  /** The zero bytes of the next gap, or the end: JSON has none, as it writes control characters with a backslash. */
-  #endOfText(start: number): number {
-    const end = this.#bytes.indexOf(0, start);
-    return end === -1 || end > this.#length ? this.#length : end;
+  #add(part: Uint8Array<ArrayBuffer>): void {
+    this.#parts.push(part);
+    this.#length += part.length;
   }
+}
 
-  #writeHead(id: IdToPack, start: number, end: number, propertyBytes: number): void {
-    const bytes = this.#bytes;
-    const length = end - start - ENTRY_HEADER_BYTES;
-    bytes[start] = length >>> 24;
-    bytes[start + 1] = length >>> 16;
-    bytes[start + 2] = length >>> 8;
-    bytes[start + 3] = length;
-    id.copyTo(bytes, start + ENTRY_HEADER_BYTES);
-    bytes[start + GAP.length - 2] = propertyBytes >>> 8;
-    bytes[start + GAP.length - 1] = propertyBytes;
-  }
+/** The zero bytes of the next gap, or the end: JSON has none, as it writes control characters with a backslash. */
+function endOfText(bytes: Uint8Array, start: number): number {
+  const end = bytes.indexOf(0, start);
+  return end === -1 ? bytes.length : end;
+}
 
-  #writeBody(body: string | Uint8Array, at: number): number {
-    if (typeof body !== 'string') {
-      this.#bytes.set(body, at);
-      return body.length;
-    }
-    return encoder.encodeInto(body, this.#bytes.subarray(at)).written;
-  }
-
-  #reserve(bytes: number): void {
-    if (bytes <= this.#bytes.length) return;
-    const grown = new Uint8Array(Math.max(FIRST_BYTES, bytes, this.#bytes.length * 2));
-    grown.set(this.#bytes.subarray(0, this.#length));
-    this.#bytes = grown;
-  }
+function writeHead(bytes: Uint8Array, id: IdToPack, start: number, end: number, propertyBytes: number): void {
+  const length = end - start - ENTRY_HEADER_BYTES;
+  bytes[start] = length >>> 24;
+  bytes[start + 1] = length >>> 16;
+  bytes[start + 2] = length >>> 8;
+  bytes[start + 3] = length;
+  id.copyTo(bytes, start + ENTRY_HEADER_BYTES);
+  bytes[start + GAP.length - 2] = propertyBytes >>> 8;
+  bytes[start + GAP.length - 1] = propertyBytes;
 }
 
 function tooLarge(bytes: number): FieldpostError {
