@@ -36,6 +36,11 @@ const depthConsumers = 8;
 /** How deep queues are filled: in batches that suit everyone. */
 const fillBatch = 500;
 
+/** What is enough to warm up, and to see which batch is best. */
+function partOf(messages: number): number {
+  return Math.ceil(messages / 2);
+}
+
 /** How a number of consumers is written in the table. */
 export function consumersVariant(consumers: number): string {
   return consumers === 1 ? '1 consumer' : `${consumers} consumers`;
@@ -90,7 +95,7 @@ async function withServer(
     try {
       const load = await startQueueLoad(server.target, context.seed);
       try {
-        const messages = context.sizes.queues.messages;
+        const messages = partOf(context.sizes.queues.messages);
         await load.enqueue({ messages, batch: fillBatch, inFlight });
         await load.consume({ messages, consumers: depthConsumers, atOnce: 32, isAll: true });
         await work(load);
@@ -109,7 +114,8 @@ async function choose(
   contestant: QueueContestant,
   load: QueueLoadProcess,
 ): Promise<Choice> {
-  const { consumers: counts, atOnce: sizes, batches, messages, messagesOneByOne } = context.sizes.queues;
+  const { consumers: counts, atOnce: sizes, batches, messagesOneByOne } = context.sizes.queues;
+  const messages = partOf(context.sizes.queues.messages);
   const note = (scenario: string, variant: string, count: number, rate: number): void =>
     context.book.add(
       { scenario: sweepOf(scenario), messages: count, unit: 'messages/s', variant },
