@@ -18,6 +18,7 @@ export class History {
   /** Messages committed into queues, in order of commit. */
   readonly arrivals: Arrival[] = [];
   readonly claims: Claim[] = [];
+  readonly backups: StoreEvent[] = [];
   readonly handOuts: HandOut[] = [];
   readonly settlements: SettledReceipt[] = [];
   readonly bookings: Booking[] = [];
@@ -51,6 +52,18 @@ export class History {
 
   savedUnder(stream: StreamKey, number: number): SavedMessage | undefined {
     return this.#numbered.get(streamKeyText(stream))?.[number];
+  }
+
+  storeBackedUp(file: string): void {
+    this.backups.push({ type: 'backed-up', file, sequence: this.next() });
+  }
+
+  /** The store is as it was at that backup: what came later never was. */
+  storeWentBack(file: string): void {
+    const made = this.backups.findLast((event) => event.type === 'backed-up' && event.file === file);
+    for (const arrival of this.arrivals)
+      if (arrival.sequence > (made?.sequence ?? 0)) arrival.isUndone = true;
+    this.backups.push({ type: 'went-back', file, sequence: this.next() });
   }
 
   hear(id: MessageId, tab: string, delivery: Delivery): void {
@@ -119,6 +132,13 @@ export interface Claim {
   readonly message: SavedMessage;
   /** Undefined: delivered. Else the code under which it was set aside. */
   readonly code: string | undefined;
+  readonly sequence: number;
+}
+
+/** The gateways' store was copied, or became such a copy. */
+export interface StoreEvent {
+  readonly type: 'backed-up' | 'went-back';
+  readonly file: string;
   readonly sequence: number;
 }
 

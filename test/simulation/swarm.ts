@@ -62,8 +62,11 @@ export function drawSwarm(rng: Rng, asked: Asked): Swarm {
     consumersPerQueue: between(1, 2),
   };
   const { ticks, faults } = asked;
+  const kinds = faults ?? drawn.kinds;
   return {
     ...drawn,
+    // What a store has forgotten can only come from the messages that devices kept.
+    ...(kinds.includes('restored-backup') ? { keepDeliveredMs: Number.POSITIVE_INFINITY } : {}),
     ...(ticks === undefined ? {} : { safetyMs: ticks * 1_000 }),
     ...(faults === undefined ? {} : { kinds: faults, noise: keepAsked(drawn.noise, faults) }),
     ...(faults?.length === 0 ? { faults: 0 } : {}),

@@ -1,4 +1,4 @@
-import type { HandOut, SettledReceipt } from '../history.ts';
+import type { HandOut, SettledReceipt, StoreEvent } from '../history.ts';
 import type { Checker } from './checker.ts';
 
 /** Leases by a model of our own: one at a time for each message, and only the live one settles. */
@@ -10,10 +10,12 @@ export const fencing: Checker = {
     const events = [
       ...history.handOuts.map((handOut) => ({ sequence: handOut.sequence, handOut })),
       ...history.settlements.map((settled) => ({ sequence: settled.sequence, settled })),
+      ...history.backups.map((backup) => ({ sequence: backup.sequence, backup })),
     ].toSorted((one, other) => one.sequence - other.sequence);
     for (const event of events) {
       if ('handOut' in event) model.handOut(event.handOut);
-      else model.settle(event.settled);
+      else if ('settled' in event) model.settle(event.settled);
+      else model.goBack(event.backup);
     }
     return model.wrongs;
   },
@@ -24,13 +26,43 @@ interface Lease {
   until: number;
 }
 
+interface ModelCopy {
+  readonly leases: Map<string, Lease>;
+  readonly latest: Map<string, string>;
+  readonly acknowledged: Set<string>;
+}
+
+function copyOf({ leases, latest, acknowledged }: ModelCopy): ModelCopy {
+  return {
+    leases: new Map([...leases].map(([receipt, lease]) => [receipt, { ...lease }])),
+    latest: new Map(latest),
+    acknowledged: new Set(acknowledged),
+  };
+}
+
 class LeaseModel {
   readonly wrongs: string[] = [];
   /** By receipt; only live ones and those that ran out by themselves. */
-  readonly #leases = new Map<string, Lease>();
+  #leases = new Map<string, Lease>();
   /** By message: the receipt of its latest lease. */
-  readonly #latest = new Map<string, string>();
-  readonly #acknowledged = new Set<string>();
+  #latest = new Map<string, string>();
+  #acknowledged = new Set<string>();
+  /** By backup: what it holds. */
+  readonly #copies = new Map<string, ModelCopy>();
+
+  /** A backup holds the leases of its time, and a store that is one again has those. */
+  goBack({ type, file }: StoreEvent): void {
+    if (type === 'backed-up') {
+      this.#copies.set(
+        file,
+        copyOf({ leases: this.#leases, latest: this.#latest, acknowledged: this.#acknowledged }),
+      );
+      return;
+    }
+    const copy = this.#copies.get(file);
+    if (copy === undefined) return;
+    ({ leases: this.#leases, latest: this.#latest, acknowledged: this.#acknowledged } = copyOf(copy));
+  }
 
   handOut({ id, receipt, now, until }: HandOut): void {
     const before = this.#leases.get(this.#latest.get(id) ?? '');

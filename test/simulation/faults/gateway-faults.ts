@@ -15,6 +15,9 @@ const FAILPOINTS: Readonly<Record<Failpoint, true>> = {
   'settle-committed': true,
 };
 
+/** So much is forgotten at least. */
+const BACKUP_AGE_MS = 6_000;
+
 /** Faults of the gateways and of the store that they share. */
 export const GATEWAY_FAULTS: readonly FaultKind[] = [
   ...Object.keys(FAILPOINTS).map((point): FaultKind => ({
@@ -76,6 +79,21 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
     about: 'Commits take seconds for a while.',
     strike: (world, rng) => {
       world.gateways.store.slowDown(3_000 + rng.below(20_000));
+      return 'fired';
+    },
+  },
+  {
+    name: 'restored-backup',
+    about: "The gateways' store is replaced by an older backup of itself, with a new generation.",
+    // Devices do not send again yet what such a store has forgotten: then it is drawn.
+    isDrawn: false,
+    most: 2,
+    strike: (world) => {
+      const { store, running } = world.gateways;
+      if (!store.hasBackup) store.backUp();
+      if (!store.hasBackupOlderThan(BACKUP_AGE_MS)) return 'not-now';
+      for (const gateway of running) gateway.process.kill();
+      store.restore();
       return 'fired';
     },
   },

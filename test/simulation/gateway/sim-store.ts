@@ -25,14 +25,16 @@ import type { Timeline } from '../time/timeline.ts';
 
 /** The store that all gateways share: one disk, and a handle on it for each gateway. */
 export class SimStore {
-  readonly disk: MemoryDisk;
-  readonly #store: MemoryStore;
+  #disk: MemoryDisk;
+  #store: MemoryStore;
   readonly #timeline: Timeline;
   readonly #rng: Rng;
   readonly #history: History;
   readonly #book: FaultBook;
   #slowUntilMs = 0;
   readonly #handles = new Set<StoreHandle>();
+  readonly #backups: { readonly file: string; readonly disk: MemoryDisk; readonly atMs: number }[] = [];
+  #backupsMade = 0;
 
   constructor(options: {
     readonly timeline: Timeline;
@@ -44,8 +46,12 @@ export class SimStore {
     this.#rng = options.rng;
     this.#history = options.history;
     this.#book = options.book;
-    this.disk = createMemoryDisk('8d1f6f0e-0000-4000-8000-000000000001' as GenerationId);
-    this.#store = openMemoryStore(this.disk);
+    this.#disk = createMemoryDisk('8d1f6f0e-0000-4000-8000-000000000001' as GenerationId);
+    this.#store = openMemoryStore(this.#disk);
+  }
+
+  get disk(): MemoryDisk {
+    return this.#disk;
   }
 
   get store(): MemoryStore {
@@ -77,6 +83,44 @@ export class SimStore {
       this.#handles.delete(handle);
     });
     return handle;
+  }
+
+  get hasBackup(): boolean {
+    return this.#backups.length > 0;
+  }
+
+  /** Whether a backup is older than this. */
+  hasBackupOlderThan(ageMs: number): boolean {
+    return this.#backups.some(({ atMs }) => this.#timeline.nowMs - atMs > ageMs);
+  }
+
+  /** Makes a backup, as the running gateway does. */
+  backUp(): void {
+    const file = `backup ${++this.#backupsMade}`;
+    const disk = this.#disk;
+    this.#store.backup(file).then(
+      () => {
+        const copy = disk.files.get(file);
+        if (copy === undefined || disk !== this.#disk) return;
+        this.#backups.push({ file, disk: copy, atMs: this.#timeline.nowMs });
+        this.#history.storeBackedUp(file);
+      },
+      () => undefined,
+    );
+  }
+
+  /** The store is its oldest copy from here on; whoever had it open is gone. */
+  restore(): void {
+    const [backup] = this.#backups;
+    if (backup === undefined) return;
+    // In a step of its own: what a dying gateway still does is done first, and to the older disk.
+    this.#timeline.schedule(0, () => {
+      this.#store.kill();
+      this.#backups.length = 0;
+      this.#disk = backup.disk;
+      this.#store = openMemoryStore(backup.disk);
+      this.#history.storeWentBack(backup.file);
+    });
   }
 
   /** How long a commit takes now. */
