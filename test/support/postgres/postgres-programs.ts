@@ -1,4 +1,13 @@
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +41,8 @@ export function postgresPrograms(): PostgresPrograms {
 /** A package cannot hold symbolic links: it lists them, for its install script, which does not run everywhere. */
 function makeLinks(folder: string): void {
   const list: unknown = JSON.parse(readFileSync(join(folder, 'native', 'pg-symlinks.json'), 'utf8'));
-  if (!Array.isArray(list) || !list.every(isLink)) throw new Error(`${folder} lists its links in another way`);
+  if (!Array.isArray(list) || !list.every(isLink))
+    throw new Error(`${folder} lists its links in another way`);
   for (const { source, target } of list) {
     if (!existsSync(join(folder, target))) symlinkSync(basename(source), join(folder, target));
   }

@@ -95,7 +95,15 @@ export class PostgresServer {
     chmodSync(this.#data, 0o700);
     execFileSync(
       initdb,
-      ['-D', this.#data, '--username=fieldpost', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'],
+      [
+        '-D',
+        this.#data,
+        '--username=fieldpost',
+        '--auth=trust',
+        '--encoding=UTF8',
+        '--locale=C',
+        '--no-sync',
+      ],
       { ...account, stdio: ['ignore', 'ignore', 'pipe'] },
     );
   }
