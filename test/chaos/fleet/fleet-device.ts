@@ -25,10 +25,13 @@ export interface FleetDeviceOptions {
   readonly transport: 'socket' | 'http';
   /** Hears of each message once it is saved. */
   readonly saved: (body: FleetBody) => void;
+  /** The longest pause between two bursts; 30 milliseconds by default. */
+  readonly pauseMsMax?: number;
 }
 
 const BURST_MAX = 12;
 const PAUSE_MS_MAX = 30;
+const STOPS_WITHIN_MS = 100;
 /** More than this and the load waits: a gateway that is down for long must not fill the memory. */
 const PENDING_MAX = 400;
 /** The device's time runs faster than ours, so that its backoff and its timeouts do not take most of a cycle. */
@@ -139,14 +142,21 @@ export class FleetDevice {
   }
 
   async #keepSending(): Promise<void> {
-    const { rng } = this.#options;
+    const { rng, pauseMsMax = PAUSE_MS_MAX } = this.#options;
     while (this.#isLoading) {
       const burst = 1 + rng.below(BURST_MAX);
       await Promise.all(Array.from({ length: burst }, () => this.#send()));
-      await pause(rng.below(PAUSE_MS_MAX));
+      await this.#pause(rng.below(pauseMsMax));
       if (this.pending > PENDING_MAX)
         await until(() => !this.#isLoading || this.pending < PENDING_MAX, { withinMs: 120_000 });
     }
+  }
+
+  /** Ends early when the load is to stop. */
+  async #pause(milliseconds: number): Promise<void> {
+    const endsAt = performance.now() + milliseconds;
+    while (this.#isLoading && performance.now() < endsAt)
+      await pause(Math.min(STOPS_WITHIN_MS, endsAt - performance.now()));
   }
 
   async #send(): Promise<void> {
