@@ -20,7 +20,7 @@ const ROUND_MS = 60_000;
 
 /**
  * Forgets what has been kept long enough, in small batches, round after round. A round that fails is tried again with the
- * next one.
+ * planRound one.
  *
  * @returns the way to stop
  */
@@ -37,18 +37,18 @@ export function startHousekeeping(ports: HousekeepingPorts, settings: Housekeepi
     if (forgotten > 0) logger.debug({ forgotten }, "producers' ids were forgotten");
   };
 
-  const next = (): void => {
+  const planRound = (): void => {
     if (!isStopped) cancel = clock.schedule(ROUND_MS, round);
   };
 
   const round = (): void => {
-    forgetIds().then(next, (error: unknown) => {
+    forgetIds().then(planRound, (error: unknown) => {
       if (!isStopped) logger.warn({ error }, 'housekeeping failed; it is tried again');
-      next();
+      planRound();
     });
   };
 
-  next();
+  planRound();
   return () => {
     isStopped = true;
     cancel();

@@ -18,12 +18,7 @@ const PAUSE_MS = 1_000;
  * Ends messages whose time has run out, also while nobody calls: space comes back, dead letters are there, and consumers
  * that wait hear of what became visible by it. Returns the way to stop; it resolves when nothing is under way any more.
  */
-export function startSweeping({
-  store,
-  clock,
-  logger,
-  arrivals,
-}: SweepingPorts): () => Promise<void> {
+export function startSweeping({ store, clock, logger, arrivals }: SweepingPorts): () => Promise<void> {
   let isStopped = false;
   let cancel = (): void => undefined;
   let running: Promise<void> = Promise.resolve();
