@@ -33,8 +33,6 @@ export type Check =
       /** What has to fail: an assertion, unless the bug shows as a promise whose rejection nobody handled. */
       readonly by?: 'unhandled rejection';
     }
-  /** Random worlds of the real SDK and gateway: `test/exactly-once`. */
-  | { readonly kind: 'worlds'; readonly when: When }
   /** Every state of a small world: `test/model`. */
   | { readonly kind: 'model'; readonly when: When; readonly world: string; readonly statesMax: number }
   /** The SQLite store under load, and then no power: `test/chaos/crash-cycles.ts`. */
@@ -71,7 +69,7 @@ export interface Verdict {
 }
 
 export interface Effort {
-  readonly unit: 'tests' | 'worlds' | 'states' | 'cycles' | 'seeds';
+  readonly unit: 'tests' | 'states' | 'cycles' | 'seeds';
   readonly used: number;
   readonly budget: number;
 }

@@ -2,7 +2,7 @@ import type { Canary, Check, Verdict } from './canary.ts';
 import { runModel } from './checks/run-model.ts';
 import { runPowerLoss } from './checks/run-power-loss.ts';
 import { FIRST_SEED, runSimulation } from './checks/run-simulation.ts';
-import { runSuite, runWorlds, seedOfWorld } from './checks/run-suite.ts';
+import { runSuite } from './checks/run-suite.ts';
 import { applyEdit, readModule, type SourceCopy, StaleEdit } from './source-copy.ts';
 
 /** Plants a bug and runs one of its checks. */
@@ -27,7 +27,7 @@ export async function runCheck(copy: SourceCopy, canary: Canary, check: Check): 
 const suitesWithoutBug = new Map<string, Promise<Verdict>>();
 
 /** A check that fails without the bug as well has not noticed it. Repeats as much of the check as it took to fail. */
-function runWithoutBug(copy: SourceCopy, check: Check, { effort, ...verdict }: Verdict): Promise<Verdict> {
+function runWithoutBug(copy: SourceCopy, check: Check, { effort }: Verdict): Promise<Verdict> {
   switch (check.kind) {
     case 'suite': {
       const key = JSON.stringify([check.file, check.test]);
@@ -37,8 +37,6 @@ function runWithoutBug(copy: SourceCopy, check: Check, { effort, ...verdict }: V
       suitesWithoutBug.set(key, known);
       return known;
     }
-    case 'worlds':
-      return runWorlds(copy.folder, seedOfWorld({ effort, ...verdict }));
     case 'model':
       return runModel(copy.folder, { ...check, statesMax: effort.used });
     case 'power-loss':
@@ -65,8 +63,6 @@ function runInCopy(folder: string, check: Exclude<Check, { readonly kind: 'simul
   switch (check.kind) {
     case 'suite':
       return runSuite(folder, check);
-    case 'worlds':
-      return runWorlds(folder);
     case 'model':
       return runModel(folder, check);
     case 'power-loss':

@@ -75,7 +75,7 @@ export const DEVICE_CANARIES: readonly Canary[] = [
     ],
     checks: [
       { kind: 'model', when: 'quick', world: 'power-loss', statesMax: 20_000 },
-      { kind: 'worlds', when: 'nightly' },
+      { kind: 'simulation', when: 'nightly', seeds: 20 },
     ],
   },
   {
@@ -97,7 +97,7 @@ export const DEVICE_CANARIES: readonly Canary[] = [
 `,
       },
     ],
-    checks: [{ kind: 'worlds', when: 'quick' }],
+    checks: [{ kind: 'simulation', when: 'quick', seeds: 30 }],
   },
   {
     name: 'no-after',

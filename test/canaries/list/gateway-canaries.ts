@@ -104,7 +104,7 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
     checks: [
       { kind: 'suite', when: 'quick', project: 'unit', file: ACCEPT_TEST },
-      { kind: 'worlds', when: 'nightly' },
+      { kind: 'simulation', when: 'nightly', seeds: 20 },
     ],
   },
   {
