@@ -91,7 +91,7 @@ test.each(GATEWAY_STORES)(
         await world.dispose();
       }
     });
-    await fc.assert(property, { seed: SEED, numRuns: RUNS });
+    await fc.assert(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
     expect(operations).toBeGreaterThan(1000);
   },
 );

@@ -48,9 +48,10 @@ export class QueueModel {
     const due = (message: ModelMessage): string | undefined => {
       const { message: sent, receipt, leasedUntil, deliveryCount } = message;
       if (receipt !== undefined && leasedUntil > now) return undefined;
-      if ((sent.terms?.expiresAt ?? Number.POSITIVE_INFINITY) <= now) return 'receive-timeout';
+      const { expiresAt = Number.POSITIVE_INFINITY } = sent.terms ?? {};
       const isFailed = receipt !== undefined && deliveryCount >= this.#settings.maxDeliveries;
-      return isFailed ? 'max-deliveries' : undefined;
+      if (isFailed && leasedUntil < expiresAt) return 'max-deliveries';
+      return expiresAt <= now ? 'receive-timeout' : undefined;
     };
     const ending = this.#messages.filter((message) => due(message) !== undefined);
     for (const message of ending) this.#end(message, due(message) ?? '');

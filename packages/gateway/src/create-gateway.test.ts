@@ -169,9 +169,12 @@ describe('the description of the API', () => {
       Object.keys(methods).map((method) => `${method} ${path}`),
     );
     expect(routes.toSorted()).toEqual([
+      'delete /v1/jobs/{id}',
       'delete /v1/queues/{queue}',
       'get /healthz',
       'get /readyz',
+      'get /v1/jobs',
+      'get /v1/jobs/{id}',
       'get /v1/queues',
       'get /v1/queues/{queue}',
       'get /v1/queues/{queue}/messages',
@@ -180,7 +183,12 @@ describe('the description of the API', () => {
       'post /v1/dev/token',
       'post /v1/device/sync',
       'post /v1/queues/{queue}/messages',
+      'post /v1/queues/{queue}/move',
+      'post /v1/queues/{queue}/pause',
+      'post /v1/queues/{queue}/purge',
       'post /v1/queues/{queue}/receive',
+      'post /v1/queues/{queue}/redrive',
+      'post /v1/queues/{queue}/resume',
       'post /v1/queues/{queue}/settle',
       'put /v1/queues/{queue}',
     ]);

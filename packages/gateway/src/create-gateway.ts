@@ -3,6 +3,7 @@ import { createApi } from './http/api.ts';
 import { isOriginAllowed } from './http/origins.ts';
 import { addDevTokenRoute } from './http/routes/dev-token.ts';
 import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
+import { addJobRoutes } from './http/routes/jobs.ts';
 import { addLookRoutes } from './http/routes/look.ts';
 import { addOperationsRoutes } from './http/routes/operations.ts';
 import { addQueueRoutes } from './http/routes/queues.ts';
@@ -24,6 +25,7 @@ import { DeviceConnection } from './shell/device-connection.ts';
 import { guardStore } from './shell/guard-store.ts';
 import { startHousekeeping } from './shell/housekeeping.ts';
 import { createIntake } from './shell/intake.ts';
+import { createJobRunner } from './shell/job-runner.ts';
 import { createLiveSessions } from './shell/live-sessions.ts';
 import { startSweeping } from './shell/sweep-loop.ts';
 
@@ -59,8 +61,8 @@ export interface GatewaySettings {
 
 /** A gateway without a network: whatever carries requests and frames is put around it. */
 export interface Gateway {
-  /** Begins what goes on by itself: ending messages whose time has run out. To be called once. */
-  start(): void;
+  /** Begins what goes on by itself: ending messages whose time has run out, and jobs of before. To be called once. */
+  start(): Promise<void>;
   /** Answers an HTTP request. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Takes over a live connection. */
@@ -97,12 +99,14 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     producerIdRetentionMs === undefined
       ? undefined
       : startHousekeeping({ store, clock, logger }, { producerIdRetentionMs });
+  const jobs = createJobRunner({ store, clock, logger, arrivals });
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
   const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
-  addQueueRoutes(api, { store, clock, conditions: ports.conditions });
+  addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions });
+  addJobRoutes(api, { store, clock, entropy: ports.entropy, jobs });
   addLookRoutes(api, { store, clock });
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
@@ -115,6 +119,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   return {
     start() {
       stopSweeping = startSweeping({ store, clock, logger, arrivals });
+      return jobs.resume();
     },
     fetch: (request) => app.fetch(request),
     isOriginAllowed: mayCall,
@@ -136,7 +141,11 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
       stopping.abort();
       stopHousekeeping?.();
       for (const connection of connections) connection.stop();
-      await Promise.all([stopSweeping(), ...[...connections].map((connection) => connection.closed)]);
+      await Promise.all([
+        stopSweeping(),
+        jobs.stop(),
+        ...[...connections].map((connection) => connection.closed),
+      ]);
     },
   };
 }

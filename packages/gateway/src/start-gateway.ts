@@ -72,7 +72,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     producerIdRetentionMs: config.producerIdRetentionMs,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
-  gateway.start();
+  await gateway.start();
   const server = await startNodeServer(config, { ...gateway, authenticator, clock, logger }).catch(
     async (error: unknown) => {
       await gateway.stop();

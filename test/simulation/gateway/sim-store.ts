@@ -10,7 +10,11 @@ import {
   type PeekRequest,
   type QueueInfo,
   type ReceiveRequest,
+  type JobRow,
+  type JobStep,
+  type JobStepRequest,
   type LeasedMessage,
+  type NewJob,
   type Scope,
   type SettleRequest,
   type SettleResult,
@@ -215,6 +219,22 @@ class StoreHandle implements GatewayStore {
 
   sweep(now: number): Promise<SweepResult> {
     return this.#call(true, () => this.#owner.store.sweep(now));
+  }
+
+  startJob(job: NewJob): Promise<JobRow> {
+    return this.#call(true, () => this.#owner.store.startJob(job));
+  }
+
+  stepJob(request: JobStepRequest): Promise<JobStep | undefined> {
+    return this.#call(true, () => this.#owner.store.stepJob(request));
+  }
+
+  cancelJob(id: string, now: number): Promise<JobRow | undefined> {
+    return this.#call(true, () => this.#owner.store.cancelJob(id, now));
+  }
+
+  listJobs(): Promise<readonly JobRow[]> {
+    return this.#call(false, () => this.#owner.store.listJobs());
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {

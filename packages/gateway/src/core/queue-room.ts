@@ -7,9 +7,9 @@ export interface HeldBack {
 }
 
 /** A message, as far as it takes room. */
-interface SizedMessage {
-  readonly properties: Uint8Array;
-  readonly body: Uint8Array;
+export interface SizedMessage {
+  readonly properties: { readonly length: number };
+  readonly body: { readonly length: number };
 }
 
 /**

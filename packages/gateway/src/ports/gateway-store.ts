@@ -46,6 +46,24 @@ export interface GatewayStore {
   sweep(now: number): Promise<SweepResult>;
 
   /**
+   * Begins to purge, move or redrive what a queue holds now; what arrives later is no concern of the job. Fails with
+   * `queue-not-found`, for the target as well.
+   */
+  startJob(job: NewJob): Promise<JobRow>;
+
+  /**
+   * Looks at the next `max` messages of a job and does with them what the job is for, in one transaction. A queue that is
+   * full takes none: then nothing is done. Undefined when no running job has this id.
+   */
+  stepJob(request: JobStepRequest): Promise<JobStep | undefined>;
+
+  /** Ends a job where it is; undefined when there is none. One that has ended stays as it is. */
+  cancelJob(id: string, now: number): Promise<JobRow | undefined>;
+
+  /** All running jobs, and the latest of those that have ended. */
+  listJobs(): Promise<readonly JobRow[]>;
+
+  /**
    * When the next message of `queue` that is invisible now (leased or delayed) becomes visible, in Unix milliseconds;
    * undefined when none is, or no queue has this name. For long polls.
    */
@@ -326,6 +344,62 @@ export interface SettleResult {
   readonly ended?: string;
   /** The message belonged to a group and has left the queue: the next one of the group has its turn. */
   readonly isGroupNext?: true;
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly kind: 'purge' | 'move' | 'redrive';
+  readonly queue: string;
+  /** Of a move; of a redrive only where messages shall not go back to the queues that they came from. */
+  readonly target?: string;
+  readonly filter: JobFilter;
+  /** Messages for each second; as fast as it goes when absent. */
+  readonly ratePerSecond?: number;
+  readonly now: number;
+}
+
+/** Which messages a job is for; every member that is there has to fit. */
+export interface JobFilter {
+  readonly ids?: readonly MessageId[];
+  /** Why the message left the queue before: of dead letters their code. */
+  readonly code?: string;
+  readonly label?: string;
+  readonly correlationId?: string;
+  readonly groupId?: string;
+  readonly priority?: number;
+  /** Unix milliseconds. */
+  readonly arrivedBefore?: number;
+  /** The job ends when it has done so many. */
+  readonly max?: number;
+}
+
+export interface JobRow extends Omit<NewJob, 'now'> {
+  readonly state: 'running' | 'done' | 'cancelled' | 'failed';
+  /** Why it failed. */
+  readonly code?: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Messages looked at, and those purged, moved or redriven. */
+  readonly looked: number;
+  readonly done: number;
+  /** Where it goes on; the store's own. */
+  readonly position: string;
+}
+
+export interface JobStepRequest {
+  readonly id: string;
+  readonly max: number;
+  readonly now: number;
+}
+
+export interface JobStep {
+  readonly job: JobRow;
+  /** Messages done in this step. */
+  readonly done: number;
+  /** Queues in which messages arrived. */
+  readonly arrivals: readonly string[];
+  /** A queue that messages go to is full. */
+  readonly isHeldBack: boolean;
 }
 
 export interface SweepResult {

@@ -38,6 +38,10 @@ export function guardStore(store: GatewayStore, onFailure: (error: unknown) => v
     getQueue: (name, now) => watch(store.getQueue(name, now)),
     nextVisibleAt: (queue, now) => watch(store.nextVisibleAt(queue, now)),
     pruneSends: (before, max) => watch(store.pruneSends(before, max)),
+    startJob: (job) => watch(store.startJob(job)),
+    stepJob: (request) => watch(store.stepJob(request)),
+    cancelJob: (id, now) => watch(store.cancelJob(id, now)),
+    listJobs: () => watch(store.listJobs()),
     sweep: (now) => watch(store.sweep(now)),
     // A backup that fails concerns its own file.
     backup: (file) => store.backup(file),

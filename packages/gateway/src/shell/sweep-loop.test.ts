@@ -5,7 +5,7 @@ test('messages expire while nobody calls, waiting consumers hear of the dead let
   const gateway = await createTestGateway();
   await gateway.call('PUT', '/v1/queues/orders', {});
   await gateway.call('POST', '/v1/queues/orders/messages', { body: 1, timeToLiveMs: 500 });
-  gateway.gateway.start();
+  await gateway.gateway.start();
   const waiting = gateway.call('POST', '/v1/queues/orders;dead-letter/receive', { waitMs: 10_000 });
   await expect.poll(() => gateway.clock.waiting).toBe(2);
   gateway.clock.advance(1000);
@@ -26,7 +26,7 @@ test('a store that cannot sweep is tried again', async () => {
   const sweep = gateway.store.sweep.bind(gateway.store);
   let calls = 0;
   gateway.store.sweep = (now) => (++calls === 1 ? Promise.reject(new Error('no room')) : sweep(now));
-  gateway.gateway.start();
+  await gateway.gateway.start();
   gateway.clock.advance(1000);
   await expect.poll(() => gateway.log.map(({ level }) => level)).toContain('error');
   await expect.poll(() => gateway.clock.waiting).toBe(1);

@@ -4,6 +4,7 @@ import { endingsSuite } from './gateway-store-suite/endings-suite.ts';
 import { faultsSuite } from './gateway-store-suite/faults-suite.ts';
 import { groupsSuite } from './gateway-store-suite/groups-suite.ts';
 import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
+import { jobsSuite } from './gateway-store-suite/jobs-suite.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
 import { transactionsSuite } from './gateway-store-suite/transactions-suite.ts';
@@ -31,15 +32,13 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
       ));
     describe('streams', () => streamsSuite(() => store));
     describe('queues', () => queuesSuite(() => store));
-    describe('endings', () =>
-      endingsSuite(
-        async () => {
-          await store.close();
-          store = await harness.open();
-          return store;
-        },
-        () => store,
-      ));
+    const reopen = async (): Promise<GatewayStore> => {
+      await store.close();
+      store = await harness.open();
+      return store;
+    };
+    describe('endings', () => endingsSuite(reopen, () => store));
+    describe('jobs', () => jobsSuite(reopen, () => store));
     describe('groups', () => groupsSuite(() => store));
   });
 

@@ -63,9 +63,10 @@ export function moveMessage(
   target: string,
   leaving: Leaving,
   now: number,
+  terms?: DeliveryTerms,
 ): void {
   removeMessage(queue, message);
-  put(disk, queue, message, target, leaving, now);
+  put(disk, queue, message, target, leaving, now, terms);
   dropIfEmpty(disk, queue);
 }
 
@@ -106,7 +107,10 @@ export function sweepQueues(disk: MemoryDisk, now: number): Map<string, number> 
 
 function outcomeByTime(queue: MemoryQueue, message: MemoryMessage, now: number): Outcome | undefined {
   if (dueAt(message, now) > now) return undefined;
-  if (message.expiresAt !== undefined && message.expiresAt <= now) return afterExpiry(queue.row);
+  const { expiresAt = NEVER, leaseToken, visibleAt, leasedUntil } = message;
+  const isLastLease = leaseToken !== undefined && visibleAt === NEVER;
+  // What came first counts: a last lease may have run out before the time to live did.
+  if (!isLastLease || expiresAt <= leasedUntil) return afterExpiry(queue.row);
   return afterFailedDelivery(queue.row, message.deliveryCount, message.leasedUntil);
 }
 

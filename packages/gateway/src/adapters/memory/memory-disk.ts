@@ -3,6 +3,7 @@ import { NEVER } from '../../core/never.ts';
 import type {
   DeviceRow,
   EpochRow,
+  JobRow,
   MessageOrigin,
   MessageStory,
   NumberedFate,
@@ -21,6 +22,7 @@ export interface MemoryDisk {
   /** By `streamKeyText`. */
   readonly streams: Map<string, MemoryStream>;
   readonly queues: Map<string, MemoryQueue>;
+  readonly jobs: Map<string, JobRow>;
   /** The backups made of it, by file name. */
   readonly files: Map<string, MemoryDisk>;
   /** A store is open on it. */
@@ -36,6 +38,8 @@ export interface MemoryStream {
 }
 
 export interface MemoryQueue {
+  /** Another one of the same name has another. */
+  readonly serial: number;
   row: QueueRow;
   /** From the highest priority to the lowest; in each, by key and so in order of arrival. */
   readonly priorities: readonly Map<number, MemoryMessage>[];
@@ -83,13 +87,18 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
     epochs: new Map(),
     streams: new Map(),
     queues: new Map(),
+    jobs: new Map(),
     files: new Map(),
     inUse: false,
   };
 }
 
+let serials = 0;
+
 export function createMemoryQueue(row: QueueRow): MemoryQueue {
+  serials += 1;
   return {
+    serial: serials,
     row,
     priorities: Array.from({ length: PRIORITIES }, () => new Map()),
     arrivals: 0,
@@ -97,6 +106,11 @@ export function createMemoryQueue(row: QueueRow): MemoryQueue {
     nextDueAt: NEVER,
     sends: new Map(),
   };
+}
+
+/** When in its queue a message arrived. */
+export function arrivalOf({ key }: MemoryMessage): number {
+  return key % PRIORITY_KEYS;
 }
 
 /** The key of the next message of this priority: keys sort as the queue does. */

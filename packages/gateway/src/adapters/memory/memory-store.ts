@@ -10,8 +10,12 @@ import { firstFates } from '../../core/told-fates.ts';
 import type {
   Decision,
   GatewayStore,
+  JobRow,
+  JobStep,
+  JobStepRequest,
   LeasedMessage,
   MessageState,
+  NewJob,
   PeekPage,
   PeekRequest,
   QueueInfo,
@@ -37,6 +41,7 @@ import {
   type MemoryQueue,
   messageBytes,
 } from './memory-disk.ts';
+import { cancelMemoryJob, startMemoryJob, stepMemoryJob } from './memory-jobs.ts';
 
 /** What a memory store is opened with. */
 export interface MemoryStoreOptions {
@@ -116,6 +121,32 @@ export class MemoryStore implements GatewayStore {
       this.#ended = new Map();
       return { ended, isMore: false };
     });
+  }
+
+  startJob(job: NewJob): Promise<JobRow> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      return startMemoryJob(this.#disk, job);
+    });
+  }
+
+  stepJob(request: JobStepRequest): Promise<JobStep | undefined> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      this.#endDue(request.now);
+      return stepMemoryJob(this.#disk, request, (name) => usageOf(this.#disk, name));
+    });
+  }
+
+  cancelJob(id: string, now: number): Promise<JobRow | undefined> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      return cancelMemoryJob(this.#disk, id, now);
+    });
+  }
+
+  listJobs(): Promise<readonly JobRow[]> {
+    return this.#call(() => [...this.#disk.jobs.values()]);
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {

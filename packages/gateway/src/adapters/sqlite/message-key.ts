@@ -57,6 +57,16 @@ export function priorityOfKey(key: number): number {
   return LIMITS.priorityMax - (Math.floor(key / PRIORITY_KEYS) % (LIMITS.priorityMax + 1));
 }
 
+/** The arrival number of a message. */
+export function arrivalOfKey(key: number): number {
+  return key % PRIORITY_KEYS;
+}
+
+/** The first key behind those of the same queue and priority. */
+export function nextPriorityStart(key: number): number {
+  return (Math.floor(key / PRIORITY_KEYS) + 1) * PRIORITY_KEYS;
+}
+
 /** The key within its queue, as receipts and cursors carry it. */
 export function placeOfKey(key: number): number {
   return key % QUEUE_KEYS;

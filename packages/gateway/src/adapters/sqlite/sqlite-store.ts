@@ -5,7 +5,11 @@ import { StoreError } from '../../core/store-error.ts';
 import type {
   Decision,
   GatewayStore,
+  JobRow,
+  JobStep,
+  JobStepRequest,
   LeasedMessage,
+  NewJob,
   PeekPage,
   PeekRequest,
   QueueInfo,
@@ -27,6 +31,7 @@ import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-
 import { prepareEndMessages } from './operations/end-messages.ts';
 import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
+import { type Jobs, prepareJobs } from './operations/jobs.ts';
 import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
 import { type Peek, preparePeek } from './operations/peek.ts';
 import { preparePruneSends, type PruneSends } from './operations/prune-sends.ts';
@@ -127,6 +132,7 @@ class SqliteStore implements GatewayStore {
   readonly #prune: PruneSends;
   readonly #dues: Dues;
   readonly #sweep: Sweep;
+  readonly #jobs: Jobs;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
   #groupBytes = 0;
@@ -154,6 +160,7 @@ class SqliteStore implements GatewayStore {
     this.#write = prepareWriteChange(database, symbols, this.#queues, { append, putQueue });
     this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
     this.#settle = prepareSettle(database, this.#queues, this.#dues, ending);
+    this.#jobs = prepareJobs(database, this.#queues, ending);
     this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
     this.#peek = preparePeek(database, symbols, this.#queues);
     this.#describe = prepareDescribeQueue(database);
@@ -204,6 +211,25 @@ class SqliteStore implements GatewayStore {
       this.#ended = new Map();
       return { ended, isMore: this.#dues.areAny(now) };
     });
+  }
+
+  startJob(job: NewJob): Promise<JobRow> {
+    return this.#commits.write(() => this.#jobs.start(job));
+  }
+
+  stepJob(request: JobStepRequest): Promise<JobStep | undefined> {
+    return this.#commits.write(() => {
+      this.#endDue(request.now);
+      return this.#jobs.step(request);
+    });
+  }
+
+  cancelJob(id: string, now: number): Promise<JobRow | undefined> {
+    return this.#commits.write(() => this.#jobs.cancel(id, now));
+  }
+
+  listJobs(): Promise<readonly JobRow[]> {
+    return this.#commits.read(() => this.#jobs.list());
   }
 
   peek(request: PeekRequest): Promise<PeekPage> {

@@ -6,6 +6,7 @@ import type { Principal } from '../../ports/authenticator.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Conditions } from '../../ports/conditions.ts';
 import type { GatewayStore, QueueInfo, QueueRow, Scope, Snapshot } from '../../ports/gateway-store.ts';
+import type { Arrivals } from '../../shell/arrivals.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { RequestError } from '../problem.ts';
 import {
@@ -19,6 +20,7 @@ import {
 export interface QueueRoutePorts {
   readonly store: GatewayStore;
   readonly clock: Clock;
+  readonly arrivals: Arrivals;
   readonly conditions: Conditions;
 }
 
@@ -26,6 +28,7 @@ export interface QueueRoutePorts {
 export function addQueueRoutes(api: Api, ports: QueueRoutePorts): void {
   addLookRoutes(api, ports);
   addChangeRoutes(api, ports);
+  addPauseRoutes(api, ports);
   addDeleteRoute(api, ports);
 }
 
@@ -128,6 +131,53 @@ function addChangeRoutes(api: Api, { store, clock, conditions }: QueueRoutePorts
       return c.json(queueJson(await existingQueue(store, queue, clock.now())));
     },
   );
+}
+
+const pauseBody = z.strictObject({
+  receiving: z.boolean().optional().openapi({ default: true }),
+  sending: z.boolean().optional().openapi({ default: true }),
+});
+
+function addPauseRoutes(api: Api, { store, clock, arrivals }: QueueRoutePorts): void {
+  const add = (verb: 'pause' | 'resume', summary: string, description: string): void =>
+    api.route(
+      {
+        method: 'post',
+        path: `/v1/queues/{queue}/${verb}`,
+        tag: TAG,
+        summary,
+        description,
+        params: queueParams,
+        body: pauseBody,
+        isBodyOptional: true,
+        answers: { 200: { description: 'The queue as it is now.', schema: queueAnswer } },
+        problems: ['access-denied', 'queue-not-found'],
+      },
+      async ({ c, principal, params: { queue }, body: { receiving = true, sending = true } }) => {
+        requirePermission(principal, 'manage', queue);
+        const isPaused = verb === 'pause';
+        const isFound = await store.transact({ queues: [queue] }, (snapshot) => {
+          const known = snapshot.queues.get(queue);
+          if (known === undefined) return { changes: [], result: false };
+          const row: QueueRow = {
+            ...known,
+            ...(receiving ? { receivingPaused: isPaused } : {}),
+            ...(sending ? { sendingPaused: isPaused } : {}),
+          };
+          return { changes: [{ type: 'put-queue', row }], result: true };
+        });
+        if (!isFound) throw queueNotFound(queue);
+        arrivals.notify(queue);
+        return c.json(queueJson(await existingQueue(store, queue, clock.now())));
+      },
+    );
+  add(
+    'pause',
+    'Pause a queue for receiving, for sending, or both',
+    'While receiving is paused, nothing is handed out; leases can be settled. While sending is paused, devices keep their ' +
+      'messages and producers get `queue-paused`.',
+  );
+  add('resume', 'Resume a paused queue', 'Consumers that wait are woken; devices come back by themselves.');
 }
 
 function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {

@@ -34,7 +34,7 @@ function documentHead({ version }: ReferenceSettings): Parameters<OpenAPIHono['g
       license: { name: 'MIT' },
     },
     servers: [{ url: '/' }],
-    tags: ['Messages', 'Consuming', 'Queues', 'Devices', 'Operations', 'Development'].map((name) => ({
+    tags: ['Messages', 'Consuming', 'Queues', 'Jobs', 'Devices', 'Operations', 'Development'].map((name) => ({
       name,
     })),
   };

@@ -37,6 +37,7 @@ export interface EndMessages {
     target: string,
     leaving: (key: number) => Leaving,
     now: number,
+    terms?: (message: TakenMessage) => DeliveryTerms,
   ): void;
 }
 
@@ -69,21 +70,21 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
     taken: readonly TakenMessage[],
     leaving: (key: number) => Leaving,
     now: number,
-    terms?: DeliveryTerms,
+    terms?: (message: TakenMessage) => DeliveryTerms,
   ): void => {
     const inserted = taken.map((message): InsertedMessage => {
       const entry = { queue: from, at: now, ...leaving(message.key) };
       return {
         ...movedMessage(message),
-        terms,
+        terms: terms?.(message),
         story: continueStory(message.story, entry, message.deliveries),
       };
     });
     insert(target, inserted, inserted.length);
   };
-  const move: EndMessages['move'] = (queue, keys, target, leaving, now) => {
+  const move: EndMessages['move'] = (queue, keys, target, leaving, now, terms) => {
     const taken = takeOut.take(queue, keys, now);
-    put(subqueue(target, now), queue.row.name, taken, leaving, now);
+    put(subqueue(target, now), queue.row.name, taken, leaving, now, terms);
     dropIfEmpty(queue);
   };
 
@@ -100,9 +101,9 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
       else {
         const taken = takeOut.take(queue, fates.keys(), now);
         const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
-        put(subqueue(journalOf(name), now), name, taken, leaving, now, {
+        put(subqueue(journalOf(name), now), name, taken, leaving, now, () => ({
           expiresAt: now + journalRetentionMs,
-        });
+        }));
       }
       dropIfEmpty(queue);
     },

@@ -64,7 +64,7 @@ export function prepareLoadSnapshot(
 }
 
 /** Counted only where a quota asks for it. */
-function usageOf(queues: QueueStates, row: QueueRow): QueueUsage | undefined {
+export function usageOf(queues: QueueStates, row: QueueRow): QueueUsage | undefined {
   if (row.quotaMessages === undefined && row.quotaBytes === undefined) return undefined;
   const counted = [queues.get(row.name), ...queues.subqueuesOf(row.name)];
   const usage = { messages: 0, bytes: 0 };

@@ -44,7 +44,9 @@ export function prepareSweep(
       const dead = new Map<number, Leaving>();
       for (const due of list) {
         if (queue === undefined) dues.remove(due);
-        const outcome = queue === undefined ? undefined : outcomeOf(queue, due, now);
+        // What came first counts: a last lease may have run out before the time to live did.
+        const isDecided = gone.has(due.key) || dead.has(due.key);
+        const outcome = queue === undefined || isDecided ? undefined : outcomeOf(queue, due, now);
         if (outcome === undefined || outcome.type === 'retry') continue;
         (outcome.type === 'dead-letter' ? dead : gone).set(due.key, { code: outcome.code });
       }
