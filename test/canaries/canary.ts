@@ -18,7 +18,7 @@ export interface Edit {
 }
 
 /** In every run of the tests, or only at night. */
-export type When = 'quick' | 'nightly';
+type When = 'quick' | 'nightly';
 
 export type Check =
   /** A test file. With `test`, only tests whose name this pattern fits. */
@@ -68,7 +68,7 @@ export interface Verdict {
   readonly detail: string;
 }
 
-export interface Effort {
+interface Effort {
   readonly unit: 'tests' | 'states' | 'cycles' | 'seeds';
   readonly used: number;
   readonly budget: number;

@@ -8,7 +8,7 @@ export async function runPowerLoss(
   folder: string,
   { cycles }: Extract<Check, { readonly kind: 'power-loss' }>,
 ): Promise<Verdict> {
-  const program = 'test/canaries/checks/power-loss-main.ts';
+  const program = 'test/canaries/power-loss/main.ts';
   const words = ['--conditions=@fieldpost/source', program, '--cycles', String(cycles)];
   const { output } = await runNode(folder, words);
   const line = output.split('\n').findLast((text) => text.startsWith('{'));
