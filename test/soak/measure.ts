@@ -16,14 +16,17 @@ export interface Sample {
 
 export type Measure = Exclude<keyof Sample, 'atSeconds'>;
 
-/** By how much each may rise over a run, and what it is called. */
+/**
+ * By how much each may rise over a run, and what it is called. The log grows to 16 MiB before it is carried over into the
+ * file, which grows by as much then: neither is a leak.
+ */
 export const MEASURES: Readonly<
   Record<Measure, { readonly title: string; readonly unit: 'MiB' | ''; readonly allowedGrowth: number }>
 > = {
   memoryBytes: { title: 'memory', unit: 'MiB', allowedGrowth: 24 * 1024 * 1024 },
   handles: { title: 'handles', unit: '', allowedGrowth: 4 },
   rows: { title: 'messages left', unit: '', allowedGrowth: 0 },
-  logBytes: { title: 'write-ahead log', unit: 'MiB', allowedGrowth: 8 * 1024 * 1024 },
+  logBytes: { title: 'write-ahead log', unit: 'MiB', allowedGrowth: 20 * 1024 * 1024 },
   fileBytes: { title: 'database file', unit: 'MiB', allowedGrowth: 24 * 1024 * 1024 },
 };
 

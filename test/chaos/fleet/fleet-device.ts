@@ -156,7 +156,7 @@ export class FleetDevice {
   async #pause(milliseconds: number): Promise<void> {
     const endsAt = performance.now() + milliseconds;
     while (this.#isLoading && performance.now() < endsAt)
-      await pause(Math.min(STOPS_WITHIN_MS, endsAt - performance.now()));
+      await pause(Math.max(1, Math.min(STOPS_WITHIN_MS, endsAt - performance.now())));
   }
 
   async #send(): Promise<void> {

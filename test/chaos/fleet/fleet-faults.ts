@@ -58,6 +58,7 @@ export const FLEET_FAULTS = {
     return fired;
   },
   'line-faults': async (fleet) => {
+    const before = faultsMet(fleet);
     for (const { proxy } of fleet.devices) misbehave(proxy, fleet.rng);
     await fleet.workOn(1500);
     for (const { proxy } of fleet.devices) {
@@ -65,10 +66,7 @@ export const FLEET_FAULTS = {
       // A line that swallows everything is noticed late; what is open is cut, most of the time, so that cycles are many.
       if (fleet.rng.chance(0.8)) proxy.cut();
     }
-    return fleet.devices.reduce(
-      (sum, { proxy }) => sum + Object.values(proxy.counters.faults).reduce((all, count) => all + count, 0),
-      0,
-    );
+    return faultsMet(fleet) - before;
   },
   'device-restart': async (fleet) => {
     await Promise.all(fleet.devices.map((device) => device.restart()));
@@ -159,6 +157,14 @@ async function endOf({ gateway }: Fleet): Promise<number | string> {
     tooLate.catch(() => undefined);
     late.abort();
   }
+}
+
+/** How often a line has failed a connection, of all devices. */
+function faultsMet({ devices }: Fleet): number {
+  return devices.reduce(
+    (sum, { proxy }) => sum + Object.values(proxy.counters.faults).reduce((all, count) => all + count, 0),
+    0,
+  );
 }
 
 function misbehave(proxy: { setMode(mode: ProxyMode): void; cut(): number }, rng: Rng): void {
