@@ -37,7 +37,7 @@ export function fuzz(start: () => Promise<FuzzTarget> | FuzzTarget, name: string
       await target.lookAround?.();
     });
 
-    test(`${RUNS} made by chance, seed ${SEED}`, { timeout: 60_000 + RUNS * 4 }, async () => {
+    test(`${RUNS} made by chance, seed ${SEED}`, { timeout: 60_000 + RUNS * 20 }, async () => {
       const target = await start();
       const rng = createRng(`${name}/${SEED}`);
       const from = performance.now();

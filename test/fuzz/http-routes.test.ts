@@ -18,7 +18,7 @@ interface Asked {
 const OWN = 'fuzz-';
 const BYSTANDER = '/v1/queues/bystander';
 /** The memory of a gateway that takes thousands of messages is given back with it. */
-const GATEWAY_LASTS = 3000;
+const GATEWAY_LASTS = 400;
 const NAMES = [
   'messages',
   'body',
