@@ -36,12 +36,6 @@ export const nightlySteps: readonly NightlyStep[] = [
     environment: { FUZZ_RUNS: '1000000' },
     minutesMax: 40,
   },
-  {
-    name: 'exactly-once',
-    command: 'vitest run --project unit test/exactly-once',
-    environment: { FIELDPOST_WORLDS: '3000' },
-    minutesMax: 20,
-  },
   { name: 'simulate', command: `npm run --silent simulate -- --seeds ${simulationSeeds}`, minutesMax: 60 },
   { name: 'model', command: 'npm run --silent model -- --all', minutesMax: 20 },
   { name: 'canaries', command: 'npm run --silent canaries -- --nightly', minutesMax: 40 },

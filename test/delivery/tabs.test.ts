@@ -1,7 +1,7 @@
 import { connect, FieldpostError, type StatusSnapshot } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
 import { expect, test } from 'vitest';
-import { SimLock } from '../exactly-once/sim-lock.ts';
+import { SimLock } from '../simulation/device/sim-lock.ts';
 import { ackOf, pushesOf, runsOf, ScriptedDevice, takenState } from '../support/scripted-device.ts';
 
 // Several tabs on one outbox, and the life of a connection object.

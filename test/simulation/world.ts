@@ -16,7 +16,7 @@ import { Trace } from './trace.ts';
 import { Workload } from './workload.ts';
 
 /** After the faults end, everything has arrived and is done with within this. */
-export const LIVENESS_WITHIN_MS = 20 * 60_000;
+export const LIVENESS_WITHIN_MS = 10 * 60_000;
 /** Faults that still wait for their occasion get so much more time, and some help. */
 const NUDGES_MAX = 60;
 /** How often a tab looks into its store by itself, and a bit. */
@@ -181,12 +181,14 @@ export class World {
 
   #drawTraits(rng: Rng, index: number): DeviceTraits {
     const { swarm, deviceDurability = 'strict' } = this.#options;
+    // One at least: some faults happen to sockets only.
+    const usesSockets = index === 0 || rng.chance(0.7);
     return {
       subject: rng.chance(0.25) ? `auditor-${index}` : `rep-${index}`,
       hasSignals: rng.chance(0.6),
       hasLock: rng.chance(0.7),
-      // One at least: some faults happen to sockets only.
-      usesSockets: index === 0 || rng.chance(0.7),
+      usesSockets,
+      keepsToSockets: usesSockets && rng.chance(0.5),
       durability: deviceDurability,
       keepDeliveredMs: swarm.keepDeliveredMs,
       tokenMs: swarm.tokenMs,

@@ -19,6 +19,7 @@ export interface DeviceTraits {
   readonly hasSignals: boolean;
   readonly hasLock: boolean;
   readonly usesSockets: boolean;
+  readonly keepsToSockets: boolean;
   readonly durability: Durability;
   readonly keepDeliveredMs: number;
   readonly tokenMs: number;
@@ -102,6 +103,7 @@ export class SimDevice {
       sockets: createSimSockets(this.line, network),
       fetch: createSimFetch(this.line, network),
       usesSockets: traits.usesSockets,
+      keepsToSockets: traits.keepsToSockets,
       signals: traits.hasSignals ? this.#signals : undefined,
       lock: traits.hasLock ? this.#lock : LOCK_OF_EVERYBODY,
       marker: this.#marker,

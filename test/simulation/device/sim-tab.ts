@@ -23,6 +23,8 @@ export interface TabOptions {
   readonly sockets: Transport;
   readonly fetch: typeof fetch;
   readonly usesSockets: boolean;
+  /** Falling back to HTTP leads to sockets again: they meet faults that HTTP does not. */
+  readonly keepsToSockets: boolean;
   /** Undefined: this tab has no signals. */
   readonly signals: SignalBus | undefined;
   readonly lock: LeaderLock;
@@ -52,7 +54,11 @@ export class SimTab {
       surroundings: {
         store: options.openStore(this.process),
         socket: this.#gateTransport(options.sockets),
-        http: this.#gateTransport(createHttpTransport({ fetch: options.fetch, clock: this.#clock() })),
+        http: this.#gateTransport(
+          options.keepsToSockets
+            ? options.sockets
+            : createHttpTransport({ fetch: options.fetch, clock: this.#clock() }),
+        ),
         clock: this.#clock(),
         entropy: { bytes: (length) => quickBytes(entropy, length), jitter: () => entropy.next() },
         leaderLock: this.#gateLock(options.lock),
