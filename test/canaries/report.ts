@@ -22,7 +22,7 @@ export type CanaryRow =
       readonly outcome: Verdict['outcome'];
       /** What noticed: a test with its name, or a suite with its checker or invariant. */
       readonly caughtBy: string;
-      /** `used` of the `budget`, in tests, random worlds, states, power losses or seeds. */
+      /** `used` of the `budget`, in tests, states, power losses or seeds. */
       readonly effort: Verdict['effort'];
       readonly seconds: number;
       /** The beginning of what it said. */

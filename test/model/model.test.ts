@@ -3,7 +3,7 @@ import { explore } from './explore.ts';
 import { missedFaults, reportOf } from './report.ts';
 import { createWorld, FLAWED_WORLDS, QUICK_WORLDS } from './worlds.ts';
 
-const WORLD_TIMEOUT_MS = 120_000;
+const WORLD_TIMEOUT_MS = 300_000;
 
 describe('every state of a small world', () => {
   test.each(QUICK_WORLDS)('$name: $about', { timeout: WORLD_TIMEOUT_MS }, async (setup) => {

@@ -37,8 +37,8 @@ export function movesOf(world: World): Move[] {
   };
   for (const [index, tab] of world.tabs.entries()) {
     if (world.disks[tab.disk] === undefined) continue;
-    if (tab.state === undefined) add(`${tab.name} starts`, () => startTab(world, index));
-    else addTabMoves(world, index, tab, add, addFault);
+    if (tab.state !== undefined) addTabMoves(world, index, tab, add, addFault);
+    else if (mayStart(world, tab)) add(`${tab.name} starts`, () => startTab(world, index));
   }
   for (const [index, line] of world.lateLines.entries()) {
     const [frame, ...rest] = line.up;
@@ -55,6 +55,11 @@ export function movesOf(world: World): Move[] {
   }
   addDiskMoves(world, add, addFault);
   return moves;
+}
+
+/** A tab that crashed is not opened again while another one of its device goes on, which halves the states. */
+function mayStart({ tabs }: World, { disk, starts }: Tab): boolean {
+  return starts === 0 || tabs.every((tab) => tab.disk !== disk || tab.state === undefined);
 }
 
 type Add = (text: string, run: () => World) => void;
