@@ -21,7 +21,7 @@ than 3 in N fail. Cycles of one run share a machine and a version, so take it as
 \`\`\`sh
 npm test                 # a share of everything
 npm run test:nightly     # all of it, an hour or two on two cores; goes on where it stopped with --resume
-npm run reliability-report -- --add .reports/nightly    # publishes that run on this page
+npm run reliability-report -- --add .reports/nightly --canaries .reports/canaries.json    # publishes it here
 \`\`\`
 `;
 
