@@ -175,6 +175,7 @@ describe('the description of the API', () => {
       'get /readyz',
       'get /v1/jobs',
       'get /v1/jobs/{id}',
+      'get /v1/messages/{id}',
       'get /v1/queues',
       'get /v1/queues/{queue}',
       'get /v1/queues/{queue}/messages',

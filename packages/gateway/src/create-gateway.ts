@@ -3,6 +3,7 @@ import { createApi } from './http/api.ts';
 import { isOriginAllowed } from './http/origins.ts';
 import { addDevTokenRoute } from './http/routes/dev-token.ts';
 import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
+import { addHistoryRoute } from './http/routes/history.ts';
 import { addJobRoutes } from './http/routes/jobs.ts';
 import { addLookRoutes } from './http/routes/look.ts';
 import { addOperationsRoutes } from './http/routes/operations.ts';
@@ -108,6 +109,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions });
   addJobRoutes(api, { store, clock, entropy: ports.entropy, jobs });
   addLookRoutes(api, { store, clock });
+  addHistoryRoute(api, { store, clock });
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);

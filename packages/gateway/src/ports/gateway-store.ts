@@ -165,7 +165,7 @@ export interface QueueSettings {
   readonly quotaMessages?: number;
   /** Properties and bodies. */
   readonly quotaBytes?: number;
-  /** Whether copies of removed messages are kept, and for how long. */
+  /** Whether copies of removed messages are kept, and for how long. The journal holds as much as the quota, by itself. */
   readonly journal: boolean;
   readonly journalRetentionMs: number;
   /** A JSON Schema that bodies have to match, as JSON text. */
@@ -405,6 +405,8 @@ export interface JobStep {
 export interface SweepResult {
   /** How many messages ended, by queue. */
   readonly ended: ReadonlyMap<string, number>;
+  /** How many messages were removed without a copy since the last sweep, because the journal is full; by queue. */
+  readonly unjournaled: ReadonlyMap<string, number>;
   readonly isMore: boolean;
 }
 
@@ -431,8 +433,19 @@ export interface MessageMatch {
 /** `blocked`: behind another message of its group. */
 export type MessageState = 'ready' | 'leased' | 'delayed' | 'blocked';
 
+export interface PeekedMessage extends StoredMessage {
+  readonly state: MessageState;
+  /** The lease that it is under, or that ran out last; absent once it was given back. */
+  readonly lastLease?: {
+    /** The subject of the consumer. */
+    readonly consumer: string;
+    /** Unix milliseconds; when it ended, if it was not settled before. */
+    readonly until: number;
+  };
+}
+
 export interface PeekPage {
-  readonly messages: readonly (StoredMessage & { readonly state: MessageState })[];
+  readonly messages: readonly PeekedMessage[];
   /** Undefined at the end of the queue. */
   readonly cursor?: string;
 }

@@ -21,6 +21,23 @@ test('messages expire while nobody calls, waiting consumers hear of the dead let
   expect(gateway.clock.waiting).toBe(0);
 });
 
+test('a full journal is an error in the log', async () => {
+  const gateway = await createTestGateway();
+  await gateway.call('PUT', '/v1/queues/orders', { journal: true, quotaMessages: 1 });
+  for (const body of [1, 2]) {
+    await gateway.call('POST', '/v1/queues/orders/messages', { body });
+    const { json } = await gateway.call('POST', '/v1/queues/orders/receive', {});
+    const { receipt } = (json as { messages: [{ receipt: string }] }).messages[0];
+    await gateway.call('POST', '/v1/queues/orders/settle', { ack: [receipt] });
+  }
+  await gateway.gateway.start();
+  gateway.clock.advance(1000);
+  await expect
+    .poll(() => gateway.log)
+    .toContainEqual(expect.objectContaining({ level: 'error', fields: { queue: 'orders', messages: 1 } }));
+  await gateway.gateway.stop();
+});
+
 test('a store that cannot sweep is tried again', async () => {
   const gateway = await createTestGateway();
   const sweep = gateway.store.sweep.bind(gateway.store);

@@ -24,12 +24,14 @@ export function startSweeping({ store, clock, logger, arrivals }: SweepingPorts)
   let running: Promise<void> = Promise.resolve();
 
   const sweep = async (): Promise<number> => {
-    const { ended, isMore } = await store.sweep(clock.now());
+    const { ended, unjournaled, isMore } = await store.sweep(clock.now());
     for (const [queue, messages] of ended) {
       logger.info({ queue, messages }, 'messages ended: their time or their last lease has run out');
       arrivals.notify(queue);
       arrivals.notify(deadLetterQueueOf(queue));
     }
+    for (const [queue, messages] of unjournaled)
+      logger.error({ queue, messages }, 'messages were removed without a copy: the journal is full');
     return isMore ? 0 : PAUSE_MS;
   };
   const turn = async (): Promise<void> => {

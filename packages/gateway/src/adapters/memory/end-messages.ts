@@ -1,4 +1,5 @@
 import { afterExpiry, afterFailedDelivery, type Outcome } from '../../core/failed-delivery.ts';
+import { journalRoom } from '../../core/journal-room.ts';
 import { continueStory } from '../../core/message-story.ts';
 import { NEVER } from '../../core/never.ts';
 import {
@@ -17,6 +18,7 @@ import {
   type MemoryDisk,
   type MemoryMessage,
   type MemoryQueue,
+  messageBytes,
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
 
@@ -39,8 +41,16 @@ export function endMessage(
 ): void {
   const { name, journal, journalRetentionMs } = queue.row;
   removeMessage(queue, message);
-  if (journal && !isJournal(name) && !isDeadLetterQueue(name))
-    put(disk, queue, message, journalOf(name), fate, now, { expiresAt: now + journalRetentionMs });
+  if (journal && !isJournal(name) && !isDeadLetterQueue(name)) {
+    const kept = disk.queues.get(journalOf(name));
+    const usage = {
+      messages: kept === undefined ? 0 : Array.from(inQueueOrder(kept)).length,
+      bytes: kept?.bytes ?? 0,
+    };
+    if (journalRoom(queue.row, usage, [messageBytes(message)]) === 1)
+      put(disk, queue, message, journalOf(name), fate, now, { expiresAt: now + journalRetentionMs });
+    else disk.unjournaled.set(name, (disk.unjournaled.get(name) ?? 0) + 1);
+  }
   dropIfEmpty(disk, queue);
 }
 

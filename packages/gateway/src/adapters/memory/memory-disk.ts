@@ -23,6 +23,8 @@ export interface MemoryDisk {
   readonly streams: Map<string, MemoryStream>;
   readonly queues: Map<string, MemoryQueue>;
   readonly jobs: Map<string, JobRow>;
+  /** Messages that ended without a copy, by queue, until they are told. */
+  readonly unjournaled: Map<string, number>;
   /** The backups made of it, by file name. */
   readonly files: Map<string, MemoryDisk>;
   /** A store is open on it. */
@@ -88,6 +90,7 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
     streams: new Map(),
     queues: new Map(),
     jobs: new Map(),
+    unjournaled: new Map(),
     files: new Map(),
     inUse: false,
   };

@@ -16,6 +16,7 @@ import type {
   LeasedMessage,
   MessageState,
   NewJob,
+  PeekedMessage,
   PeekPage,
   PeekRequest,
   QueueInfo,
@@ -119,7 +120,9 @@ export class MemoryStore implements GatewayStore {
       this.#endDue(now);
       const ended = this.#ended;
       this.#ended = new Map();
-      return { ended, isMore: false };
+      const unjournaled = new Map(this.#disk.unjournaled);
+      this.#disk.unjournaled.clear();
+      return { ended, unjournaled, isMore: false };
     });
   }
 
@@ -436,10 +439,20 @@ function look(queue: MemoryQueue, request: PeekRequest): PeekPage {
     last = message.key;
     if (isWanted?.(bytesFromUuid(message.id), message.properties) === false) continue;
     const body = request.bodies ? message.body : new Uint8Array(0);
-    messages.push({ ...stored(message), body, state: stateOf(message, request.now) });
+    messages.push({
+      ...stored(message),
+      body,
+      state: stateOf(message, request.now),
+      ...leaseOf(message),
+    });
     bytes += messageBytes({ ...message, body });
   }
   return { messages };
+}
+
+function leaseOf({ consumer, leaseToken, leasedUntil }: MemoryMessage): Pick<PeekedMessage, 'lastLease'> {
+  if (consumer === undefined || leaseToken === undefined) return {};
+  return { lastLease: { consumer, until: leasedUntil } };
 }
 
 function stored(message: MemoryMessage): StoredMessage {

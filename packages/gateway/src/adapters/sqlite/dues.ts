@@ -30,7 +30,9 @@ export class Dues {
     this.#remove = database.prepare('DELETE FROM dues WHERE key = ? AND kind = ?');
     this.#removeRange = database.prepare('DELETE FROM dues WHERE key BETWEEN ? AND ?');
     this.#first = database.prepare('SELECT min(at) AS at FROM dues');
-    this.#select = database.prepare('SELECT key, kind, at FROM dues WHERE at <= ? ORDER BY at, key, kind LIMIT ?');
+    this.#select = database.prepare(
+      'SELECT key, kind, at FROM dues WHERE at <= ? ORDER BY at, key, kind LIMIT ?',
+    );
   }
 
   put(queue: QueueState, { key, kind, at }: Due): void {

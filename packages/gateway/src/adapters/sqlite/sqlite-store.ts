@@ -135,6 +135,7 @@ class SqliteStore implements GatewayStore {
   readonly #jobs: Jobs;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
+  #unjournaled = new Map<string, number>();
   #groupBytes = 0;
   #running: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -155,7 +156,14 @@ class SqliteStore implements GatewayStore {
     const insert = prepareInsertMessages(database, this.#dues, groups);
     const takeOut = prepareTakeOut(database, this.#dues, groups);
     const putQueue = preparePutQueue(database, this.#queues);
-    const ending = prepareEndMessages(database, { queues: this.#queues, takeOut, insert, putQueue });
+    const ending = prepareEndMessages(database, {
+      queues: this.#queues,
+      takeOut,
+      insert,
+      putQueue,
+      onUnjournaled: (queue, messages) =>
+        this.#unjournaled.set(queue, (this.#unjournaled.get(queue) ?? 0) + messages),
+    });
     const append = prepareAppend(symbols, insert);
     this.#write = prepareWriteChange(database, symbols, this.#queues, { append, putQueue });
     this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
@@ -207,9 +215,10 @@ class SqliteStore implements GatewayStore {
   sweep(now: number): Promise<SweepResult> {
     return this.#commits.write(() => {
       this.#endDue(now);
-      const ended = this.#ended;
+      const [ended, unjournaled] = [this.#ended, this.#unjournaled];
       this.#ended = new Map();
-      return { ended, isMore: this.#dues.areAny(now) };
+      this.#unjournaled = new Map();
+      return { ended, unjournaled, isMore: this.#dues.areAny(now) };
     });
   }
 

@@ -2,7 +2,8 @@ import { isUuid, LIMITS, type MessageId } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
 import { parentOf } from '../../core/queue-address.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { GatewayStore, MessageMatch, PeekPage } from '../../ports/gateway-store.ts';
+import type { GatewayStore, MessageMatch } from '../../ports/gateway-store.ts';
+import { searchQueue } from '../../shell/search-queue.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { messageJson } from '../message-json.ts';
 import { RequestError } from '../problem.ts';
@@ -16,8 +17,6 @@ export interface LookRoutePorts {
 const PEEK_MAX = 256;
 /** As for a receive: behind this the page ends, and its cursor goes on. */
 const PEEK_BYTES = 32 * 1024 * 1024;
-/** Messages looked at in one turn of a search: others wait so long. */
-const SCAN_MAX = 2_000;
 /** Turns of one request that searches: behind them its page ends, with a cursor. */
 const SCANS_MAX = 50;
 
@@ -69,7 +68,7 @@ function addPeekRoute(api: Api, { store, clock }: LookRoutePorts): void {
       const page =
         correlationId === undefined
           ? await store.peek(request)
-          : await search(store, { ...request, match: { correlationId } }, SCANS_MAX);
+          : await searchQueue(store, { ...request, match: { correlationId } }, SCANS_MAX);
       const texts = page.messages.map((message) => messageJson(message, form, { state: message.state }));
       const cursor = page.cursor === undefined ? '' : `,"cursor":${JSON.stringify(page.cursor)}`;
       return jsonResponse(`{"messages":[${texts.join(',')}]${cursor}}`);
@@ -96,31 +95,12 @@ function addMessageRoute(api: Api, { store, clock }: LookRoutePorts): void {
       requirePermission(principal, 'receive', parentOf(queue));
       const match: MessageMatch = { id: id.toLowerCase() as MessageId };
       const request = { queue, limit: 1, bodies: true, now: clock.now(), match };
-      const { messages } = await search(store, request, Number.POSITIVE_INFINITY);
+      const { messages } = await searchQueue(store, request, Number.POSITIVE_INFINITY);
       const [message] = messages;
       if (message === undefined) throw new RequestError('not-found', `no message ${id} is in ${queue}`);
       return jsonResponse(messageJson(message, query.bodies ?? 'auto', { state: message.state }));
     },
   );
-}
-
-/** Looks through a queue in turns, until the page is full, the queue ends, or so many turns were taken. */
-async function search(
-  store: GatewayStore,
-  request: Parameters<GatewayStore['peek']>[0],
-  turnsMax: number,
-): Promise<PeekPage> {
-  const found: PeekPage['messages'][number][] = [];
-  let { cursor } = request;
-  for (let turn = 0; turn < turnsMax; turn++) {
-    const from = cursor === undefined ? {} : { cursor };
-    const limit = request.limit - found.length;
-    const page = await store.peek({ ...request, ...from, limit, scanMax: SCAN_MAX });
-    found.push(...page.messages);
-    cursor = page.cursor;
-    if (cursor === undefined || found.length >= request.limit) break;
-  }
-  return { messages: found, ...(cursor === undefined ? {} : { cursor }) };
 }
 
 function jsonResponse(text: string): Response {

@@ -69,6 +69,23 @@ export function endingsSuite(reopen: () => Promise<GatewayStore>, store: () => G
     expect(await receiveOne(until + 100)).toMatchObject({ deliveryCount: 2 });
   });
 
+  test('a look at a message tells who has it, or had it last when the lease ran out', async () => {
+    await makeQueue({ retryDelaysMs: [] }, 2);
+    const [first] = await receive(store(), { consumer: 'anna' });
+    await receive(store());
+    const look = async (now: number) =>
+      (await store().peek({ queue: 'orders', limit: 9, bodies: false, now })).messages.map(
+        ({ lastLease }) => lastLease,
+      );
+    const lease = { consumer: 'anna', until: NOW + LEASE_MS };
+    expect(await look(NOW)).toEqual([lease, undefined]);
+    await settle(NOW, { type: 'extend', receipt: first?.receipt ?? '', leaseMs: 2 * LEASE_MS });
+    expect(await look(NOW + 2 * LEASE_MS)).toEqual([{ ...lease, until: NOW + 2 * LEASE_MS }, undefined]);
+    const again = await receiveOne(NOW + 2 * LEASE_MS);
+    await settle(NOW + 2 * LEASE_MS, { type: 'release', receipt: again.receipt });
+    expect(await look(NOW + 2 * LEASE_MS)).toEqual([undefined, undefined]);
+  });
+
   test('behind the last delivery comes none: nack makes it a dead letter with its code and story', async () => {
     await makeQueue({ retryDelaysMs: [], maxDeliveries: 2 }, 2);
     await settle(NOW, { type: 'nack', receipt: (await receiveOne()).receipt });
@@ -267,6 +284,20 @@ export function endingsSuite(reopen: () => Promise<GatewayStore>, store: () => G
     ]);
     expect(await journal(NOW + 1000)).toEqual([]);
     expect((await store().listQueues(NOW + 1000)).map(({ name }) => name)).toEqual(['orders']);
+  });
+
+  test('a full journal takes no more copies, and says so; it does not count against the queue', async () => {
+    await makeQueue({ journal: true, quotaMessages: 2 }, 3);
+    const leased = await receive(store(), { max: 3 });
+    await settle(NOW, ...leased.map(({ receipt }): Settlement => ({ type: 'ack', receipt })));
+    expect(await numbersIn(store(), 'orders;journal')).toEqual([1, 2]);
+    expect([...(await store().sweep(NOW)).unjournaled]).toEqual([['orders', 1]]);
+    expect((await store().sweep(NOW)).unjournaled.size).toBe(0);
+    const usage = await store().transact({ queues: ['orders'] }, (snapshot) => ({
+      changes: [],
+      result: snapshot.usage.get('orders'),
+    }));
+    expect(usage).toEqual({ messages: 0, bytes: 0 });
   });
 
   test('in a fifo queue arrival alone counts, and the messages keep their priorities', async () => {

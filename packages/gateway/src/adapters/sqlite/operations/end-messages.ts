@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { journalRoom } from '../../../core/journal-room.ts';
 import { continueStory } from '../../../core/message-story.ts';
 import {
   deadLetterQueueOf,
@@ -46,10 +47,12 @@ export interface EndingParts {
   readonly takeOut: TakeOut;
   readonly insert: InsertMessages;
   readonly putQueue: PutQueue;
+  /** Told of messages that ended without a copy, because the journal is full. */
+  readonly onUnjournaled: (queue: string, messages: number) => void;
 }
 
 export function prepareEndMessages(database: Database.Database, parts: EndingParts): EndMessages {
-  const { queues, takeOut, insert, putQueue } = parts;
+  const { queues, takeOut, insert, putQueue, onUnjournaled } = parts;
   const deleteRow = database.prepare('DELETE FROM queues WHERE number = ? AND messages = 0');
 
   const subqueue = (name: string, now: number): QueueState => {
@@ -101,9 +104,14 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
       else {
         const taken = takeOut.take(queue, fates.keys(), now);
         const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
-        put(subqueue(journalOf(name), now), name, taken, leaving, now, () => ({
+        const journalQueue = subqueue(journalOf(name), now);
+        const sizes = taken.map(({ bytes }) => bytes);
+        const room = journalRoom(queue.row, journalQueue, sizes);
+        put(journalQueue, name, taken.slice(0, room), leaving, now, () => ({
           expiresAt: now + journalRetentionMs,
         }));
+        if (room < taken.length) onUnjournaled(name, taken.length - room);
+        dropIfEmpty(journalQueue);
       }
       dropIfEmpty(queue);
     },

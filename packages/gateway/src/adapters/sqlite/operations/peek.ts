@@ -3,7 +3,7 @@ import { matcherOf } from '../../../core/matches-message.ts';
 import { NEVER } from '../../../core/never.ts';
 import { formatCursor, parseCursor } from '../../../core/receipt.ts';
 import { StoreError } from '../../../core/store-error.ts';
-import type { MessageState, PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
+import type { MessageState, PeekedMessage, PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
 import { keyOfPlace, placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
@@ -55,6 +55,7 @@ export function preparePeek(database: Database.Database, symbols: Symbols, queue
       messages.push({
         ...storedMessage(found, row.deliveries ?? 0, symbols, storyOf(queue, row.key)),
         state: stateOf(row, now),
+        ...leaseOf(row, symbols),
       });
       bytes += contentBytes(found);
     }
@@ -67,7 +68,16 @@ type PeekColumns = MessageColumns & {
   readonly visible_at: number | null;
   readonly token: string | null;
   readonly deliveries: number | null;
+  readonly consumer: number | null;
 };
+
+function leaseOf(
+  { until, token, consumer }: PeekColumns,
+  symbols: Symbols,
+): Pick<PeekedMessage, 'lastLease'> {
+  if (consumer === null || until === null || token === null) return {};
+  return { lastLease: { consumer: symbols.name(consumer), until } };
+}
 
 function stateOf({ until, visible_at: visibleAt, token }: PeekColumns, now: number): MessageState {
   if (until === null || visibleAt === null || visibleAt <= now) return 'ready';
@@ -80,7 +90,7 @@ function prepareSelect(
   body: string,
 ): Database.Statement<[number, number, number], PeekColumns> {
   return database.prepare(
-    `SELECT ${MESSAGE_COLUMNS}, ${body}, hold.until, hold.visible_at, hold.token, hold.deliveries
+    `SELECT ${MESSAGE_COLUMNS}, ${body}, hold.until, hold.visible_at, hold.token, hold.deliveries, hold.consumer
      FROM messages AS message LEFT JOIN holds AS hold ON hold.key = message.key
      WHERE message.key >= ? AND message.key < ? ORDER BY message.key LIMIT ?`,
   );
