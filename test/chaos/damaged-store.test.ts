@@ -17,7 +17,7 @@ import { StoreLedger } from './store-ledger.ts';
 //
 //   DAMAGE_CYCLES=1000 CHAOS_SEED=… vitest run --project chaos test/chaos/damaged-store.test.ts
 
-const CYCLES = Number(process.env['DAMAGE_CYCLES'] ?? 150);
+const CYCLES = Number(process.env['DAMAGE_CYCLES'] ?? 80);
 const EPOCHS = 4;
 const NAMES = ['gateway.db', 'gateway.db-wal'] as const;
 

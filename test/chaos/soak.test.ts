@@ -7,7 +7,7 @@ import { soak } from '../soak/soak.ts';
 const OPTIONS = { minutes: 1 / 3, devices: 12, seed: 'smoke' } as const;
 const SHORT = { ...OPTIONS, minutes: 1 / 5, devices: 4 } as const;
 
-test('twenty seconds of soak lose nothing and end flat', { timeout: 120_000 }, async () => {
+test.concurrent('twenty seconds of soak lose nothing and end flat', { timeout: 120_000 }, async () => {
   const result = await soak(OPTIONS);
   expect(result.problems).toEqual([]);
   expect(result.messages).toBeGreaterThan(100);

@@ -127,7 +127,8 @@ export const FAULTS = {
   'tablet-power-torn': {
     title: 'Power cut under IndexedDB, unsynced writes torn',
     part: 'device',
-    means: 'as above, sector by sector',
+    means:
+      'as above, sector by sector; where Chromium gives its database up for it, what waited is gone, and nothing else',
     test: TABLET,
   },
   'tablet-disk-full': {

@@ -33,6 +33,10 @@ export const NOT_COVERED = `## What is not covered
 - **The disk's order of names under Chromium.** Its database is tested as on a file system with a journal (ext4), where the sync of a
   file keeps the names made before. A file system that promises less can lose Chromium's whole database; the SDK would report that
   as \`storage-lost\`.
+- **Torn sectors in the middle of Chromium's log.** Its database takes them for damage, and starts empty: what waited is gone. The
+  cycles allow that loss and nothing else. The SDK reports it as \`storage-lost\` by a marker in local storage, which Chromium
+  writes some seconds late: a tablet that dies before has no marker, and nothing is reported. When unsynced writes are lost as a
+  whole, nothing that was saved is lost.
 - **Safari on iOS and iPadOS.** WebKit's engine runs the storage suites on Linux; no device of Apple runs anything here. Firefox and
   WebKit run storage and delivery tests, not the cycles above.
 - **Real radio networks.** Lines are TCP proxies on one machine, slow, cut and stalled as told.

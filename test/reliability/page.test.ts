@@ -37,7 +37,7 @@ describe('a standing', () => {
 
   test.each([
     [0, '–'],
-    [3, 'none yet'],
+    [29, 'too few to say'],
     [300, '1 in 100'],
     [30_000, '1 in 10,000'],
   ])('%i clean cycles bound the rate of failures: %s', (clean, bound) => {

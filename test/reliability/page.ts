@@ -39,10 +39,13 @@ export function standingOf(records: readonly CycleRecord[]): Standing {
   return { cycles, failures, cleanCycles };
 }
 
+/** Below this, the bound would be no more than a word. */
+const ENOUGH_CYCLES = 30;
+
 /** The highest rate of failures that so many clean cycles in a row leave likely (95 %), as a text. */
 export function boundOf(cleanCycles: number): string {
   if (cleanCycles === 0) return '–';
-  if (cleanCycles <= 3) return 'none yet';
+  if (cleanCycles < ENOUGH_CYCLES) return 'too few to say';
   return `1 in ${grouped(Math.floor(cleanCycles / 3))}`;
 }
 

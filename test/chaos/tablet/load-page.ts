@@ -29,6 +29,10 @@ const page = {
     return post.status.get();
   },
 
+  device(): string {
+    return String(post?.device);
+  },
+
   start(queue: string, lane: string): void {
     isLoading = true;
     running = keepSending(queue, lane);

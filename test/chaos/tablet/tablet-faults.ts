@@ -168,9 +168,18 @@ async function cutPower(tablet: Tablet, queue: string, loss: 'drop' | 'torn'): P
   // Half of the time offline, so that what was saved has nowhere else to be.
   if (tablet.rng.chance(0.5)) tablet.goOffline();
   await loadTabs(tablet, queue, 1);
+  const before = await deviceOf(tablet);
   await tablet.profile.kill();
+  const mayLack = tablet.book.savedSoFar(queue);
   tablet.disk.cutPower(loss, tablet.rng);
   tablet.goOnline();
   await loadTab(tablet, queue);
-  return { fired: 1 };
+  // A sector torn out of the middle of its log is damage to LevelDB, and Chromium then starts with an empty database: the
+  // device is a new one. What waited is gone; nothing else may be.
+  const startedEmpty = loss === 'torn' && (await deviceOf(tablet)) !== before;
+  return startedEmpty ? { fired: 1, mayLack } : { fired: 1 };
+}
+
+async function deviceOf({ pages: [page] }: Tablet): Promise<string | undefined> {
+  return page?.evaluate(() => globalThis.loadPage.device());
 }

@@ -39,6 +39,7 @@ export class PowerLossDisk {
   readonly folder: string;
   readonly #root: string;
   readonly #shadow: string;
+  #hasJournal = false;
 
   /** On a folder of its own, unless one is given: that has to be there, and no process may use it yet. */
   constructor(folder?: string) {
@@ -51,6 +52,7 @@ export class PowerLossDisk {
 
   /** The environment of a process on this disk. */
   environment(faults: DiskFaults = {}): NodeJS.ProcessEnv {
+    this.#hasJournal = faults.hasJournal === true;
     return {
       ...process.env,
       LD_PRELOAD: buildLibrary(SOURCE),
@@ -71,13 +73,9 @@ export class PowerLossDisk {
   cutPower(loss: PowerLoss, rng: Rng): void {
     const synced = this.#syncedFiles();
     const written = this.#writtenFiles();
-    const left = new Map<string, Buffer>();
-    for (const name of new Set([...synced.keys(), ...written.keys()])) {
-      const before = synced.get(name);
-      const after = written.get(name);
-      const content = loss === 'drop' ? before?.content : tear(before, after, rng);
-      if (content !== undefined) left.set(name, content);
-    }
+    const left = this.#hasJournal
+      ? leaveInOrder(synced, written, loss, rng)
+      : leave(synced, written, loss, rng);
     rmSync(this.folder, { recursive: true });
     mkdirSync(this.folder);
     for (const [name, content] of left) writeFileSync(join(this.folder, name), content);
@@ -141,6 +139,36 @@ function keyOf(file: string): string {
   const { ino, birthtimeNs } = statSync(file, { bigint: true });
   return `${ino}-${birthtimeNs}`;
 }
+
+/** Each file, and each change of a name, by itself. */
+function leave(synced: Files, written: Files, loss: PowerLoss, rng: Rng): Map<string, Buffer> {
+  const left = new Map<string, Buffer>();
+  for (const name of new Set([...synced.keys(), ...written.keys()])) {
+    const before = synced.get(name);
+    const content = loss === 'drop' ? before?.content : tear(before, written.get(name), rng);
+    if (content !== undefined) left.set(name, content);
+  }
+  return left;
+}
+
+/**
+ * A journal keeps the order of what is done to names: all of it is there up to some moment. Here that is the last sync, or
+ * the cut itself; what the files hold is torn as ever.
+ */
+function leaveInOrder(synced: Files, written: Files, loss: PowerLoss, rng: Rng): Map<string, Buffer> {
+  const names = loss === 'drop' || rng.chance(0.5) ? synced : written;
+  const before = new Map([...synced.values()].map((state) => [state.key, state]));
+  const after = new Map([...written.values()].map((state) => [state.key, state]));
+  const left = new Map<string, Buffer>();
+  for (const [name, { key }] of names) {
+    const kept = before.get(key) ?? { key, content: Buffer.alloc(0) };
+    const last = after.get(key) ?? kept;
+    left.set(name, (loss === 'drop' ? kept.content : tear(kept, last, rng)) ?? kept.content);
+  }
+  return left;
+}
+
+type Files = ReadonlyMap<string, FileState>;
 
 /** Each sector as synced or as written, by chance; each change of a name done or not. */
 function tear(before: FileState | undefined, after: FileState | undefined, rng: Rng): Buffer | undefined {
