@@ -12,6 +12,7 @@ import { addReceiveRoutes } from './http/routes/receive.ts';
 import { addReferenceRoutes } from './http/routes/reference.ts';
 import { addSendRoute } from './http/routes/send.ts';
 import type { Authenticator } from './ports/authenticator.ts';
+import type { BodySchemas } from './ports/body-schemas.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Conditions } from './ports/conditions.ts';
 import type { Digest } from './ports/digest.ts';
@@ -37,6 +38,7 @@ export interface GatewayPorts {
   readonly entropy: Entropy;
   readonly digest: Digest;
   readonly conditions: Conditions;
+  readonly schemas: BodySchemas;
   readonly logger: Logger;
   readonly authenticator: Authenticator;
   /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
@@ -106,7 +108,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
-  addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions });
+  addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions, schemas: ports.schemas });
   addJobRoutes(api, { store, clock, entropy: ports.entropy, jobs });
   addLookRoutes(api, { store, clock });
   addHistoryRoute(api, { store, clock });

@@ -1,3 +1,4 @@
+export { AjvBodySchemas } from './adapters/ajv-body-schemas.ts';
 export { CelConditions } from './adapters/cel-conditions.ts';
 export { createCryptoDigest } from './adapters/crypto-digest.ts';
 export { createCryptoEntropy } from './adapters/crypto-entropy.ts';
@@ -16,6 +17,7 @@ export { StoreError } from './core/store-error.ts';
 export { createGateway, type Gateway, type GatewayPorts, type GatewaySettings } from './create-gateway.ts';
 export type { Authenticator, Grants, Permission, Principal } from './ports/authenticator.ts';
 export type { Clock } from './ports/clock.ts';
+export type { BodyCheck, BodySchemas } from './ports/body-schemas.ts';
 export type { ArrivingMessage, Condition, Conditions } from './ports/conditions.ts';
 export type { Digest } from './ports/digest.ts';
 export type { Entropy } from './ports/entropy.ts';

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@fieldpost/protocol';
 import { openAdminSocket } from './adapters/admin-socket.ts';
+import { AjvBodySchemas } from './adapters/ajv-body-schemas.ts';
 import { CelConditions } from './adapters/cel-conditions.ts';
 import { createCryptoDigest } from './adapters/crypto-digest.ts';
 import { createCryptoEntropy } from './adapters/crypto-entropy.ts';
@@ -60,6 +61,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     entropy: createCryptoEntropy(),
     digest: createCryptoDigest(),
     conditions: new CelConditions(),
+    schemas: new AjvBodySchemas(),
     logger,
     authenticator,
     ...(tokenMinter === undefined ? {} : { tokenMinter }),

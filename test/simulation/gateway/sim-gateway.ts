@@ -7,6 +7,7 @@ import {
   type Gateway,
   type LogFields,
   type Principal,
+  AjvBodySchemas,
   CelConditions,
 } from '@fieldpost/gateway';
 import { createRng, type Rng } from '@fieldpost/protocol';
@@ -53,6 +54,7 @@ export class SimGateway {
         entropy: { bytes: (length) => quickBytes(rng, length) },
         digest: DIGEST,
         conditions: new CelConditions(),
+        schemas: new AjvBodySchemas(),
         logger: {
           debug: () => undefined,
           info: () => undefined,

@@ -1,5 +1,6 @@
 import type { MessageProperties, Run, StreamState } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
+import type { BodySchemas } from '../ports/body-schemas.ts';
 import { deviceId, messageBytes, messageId, push, run, runOf } from '../testing/sample-frames.ts';
 import { SampleRows } from '../testing/sample-rows.ts';
 import { decideAccept } from './accept.ts';
@@ -46,6 +47,19 @@ describe('times and groups of a message', () => {
     expect(state?.refusals ?? []).toEqual(code === undefined ? [] : [{ number: 1, id: messageId(1), code }]);
     expect(rows.ids()).toEqual([...(code === undefined ? [messageId(1)] : []), messageId(2)]);
   });
+});
+
+test('a body that does not match the schema of its queue is refused, and its number is taken', () => {
+  const rows = new SampleRows();
+  const schema = JSON.stringify({ properties: { n: { maximum: 1 } } });
+  rows.queues.set('orders', newQueueRow('orders', 0, { schema }));
+  const schemas = { compile: () => (body: Uint8Array) => !new TextDecoder().decode(body).includes('2') };
+  const [state] = accept(rows, [runOf(1, 3)], schemas);
+  expect(state).toMatchObject({
+    accepted: 3,
+    refusals: [{ number: 2, id: messageId(2), code: 'schema-mismatch' }],
+  });
+  expect(rows.ids()).toEqual([1, 3].map(messageId));
 });
 
 describe('a queue that takes nothing now', () => {
@@ -99,7 +113,7 @@ describe('a queue that takes nothing now', () => {
   });
 });
 
-function accept(rows: SampleRows, runs: readonly Run[]): readonly StreamState[] {
+function accept(rows: SampleRows, runs: readonly Run[], schemas?: BodySchemas): readonly StreamState[] {
   const { changes, result } = decideAccept(rows, readPush(push(runs)), {
     device: deviceId(1),
     subject: 'rep',
@@ -107,6 +121,7 @@ function accept(rows: SampleRows, runs: readonly Run[]): readonly StreamState[] 
     now: NOW,
     attempts: new Map(),
     fatesMax: 100,
+    ...(schemas === undefined ? {} : { schemas }),
   });
   rows.apply(changes);
   if (result.reply.type !== 'ack') throw new Error(`an ack expected, not ${result.reply.type}`);

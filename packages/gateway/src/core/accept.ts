@@ -16,6 +16,7 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import type { Grants } from '../ports/authenticator.ts';
+import type { BodySchemas } from '../ports/body-schemas.ts';
 import type { Conditions } from '../ports/conditions.ts';
 import type {
   Change,
@@ -29,6 +30,7 @@ import type {
 } from '../ports/gateway-store.ts';
 import { ArrivalList } from './arrival-list.ts';
 import { deliveryTerms, NO_TERMS } from './delivery-terms.ts';
+import { fitsSchema } from './fits-schema.ts';
 import { allows } from './permissions.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
@@ -57,6 +59,7 @@ export interface AcceptContext {
   readonly createQueue?: { readonly maxBodyBytes: number };
   /** Has to be given where queues can have rules. */
   readonly conditions?: Conditions;
+  readonly schemas?: BodySchemas;
 }
 
 export type AcceptResult =
@@ -177,7 +180,9 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: queue.code });
       continue;
     }
-    const read = readEntry(entry, queue, times, last);
+    const parts = readEntry(entry, queue, times, last);
+    const isMismatch = !(parts instanceof Refusal) && !fitsSchema(queue, parts.body, work.context.schemas);
+    const read = isMismatch ? new Refusal('schema-mismatch') : parts;
     if (read instanceof Refusal) {
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: read.code });
       continue;

@@ -1,4 +1,5 @@
 import { bytesFromUuid, type Code, type MessageId } from '@fieldpost/protocol';
+import type { BodySchemas } from '../ports/body-schemas.ts';
 import type { Conditions } from '../ports/conditions.ts';
 import type {
   Change,
@@ -11,6 +12,7 @@ import type {
   Snapshot,
 } from '../ports/gateway-store.ts';
 import { ArrivalList } from './arrival-list.ts';
+import { fitsSchema } from './fits-schema.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
 import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
@@ -35,6 +37,7 @@ export interface ProduceContext {
   readonly createQueue?: { readonly maxBodyBytes: number };
   /** Has to be given where queues can have rules. */
   readonly conditions?: Conditions;
+  readonly schemas?: BodySchemas;
 }
 
 /** What the producer hears of a message: the same at every repetition of its id. */
@@ -62,7 +65,7 @@ export type ProduceResult =
 
 export type ProduceRefusal = Extract<
   Code,
-  'queue-not-found' | 'too-large' | 'conflict' | 'quota-exceeded' | 'queue-paused'
+  'queue-not-found' | 'too-large' | 'conflict' | 'quota-exceeded' | 'queue-paused' | 'schema-mismatch'
 >;
 
 export function scopeOfProduce(queue: string, messages: readonly ProducedMessage[]): Scope {
@@ -93,6 +96,8 @@ export function decideProduce(
       return { changes: [], result: { code: 'conflict', index } };
     answers.push({ id: message.id, sentAt: first?.sentAt ?? context.now });
     if (first !== undefined) continue;
+    if (!fitsSchema(queue, message.body, context.schemas))
+      return { changes: [], result: { code: 'schema-mismatch', index } };
     const arrived = routeArrival(queue, newMessage(message, context.now), rules);
     const held = room.takeAll(arrived);
     if (held !== undefined) return { changes: [], result: { ...held, index } };

@@ -91,6 +91,10 @@ export const queueSettings = z.object({
       'Messages in the queue and its subqueues, its journal aside, beyond which nothing arrives. null: no such limit.',
   }),
   quotaBytes: quota.openapi({ description: 'The same for bytes of properties and bodies.' }),
+  schema: z.unknown().optional().openapi({
+    description:
+      'A JSON Schema (2020-12, without references and regular expressions) that bodies have to match. null: none.',
+  }),
   journal: z.boolean().optional().openapi({
     description: 'Whether a copy of each removed message is kept in `QUEUE;journal`. Default false.',
   }),
@@ -120,6 +124,7 @@ export const queueAnswer = z
     ordering: z.enum(['priority', 'fifo']),
     quotaMessages: z.int().optional(),
     quotaBytes: z.int().optional(),
+    schema: z.unknown().optional(),
     journal: z.boolean(),
     journalRetentionMs: z.int(),
     rules: z.array(queueRule),

@@ -1,5 +1,6 @@
 import type { GenerationId } from '@fieldpost/protocol';
 import { expect, test, vi } from 'vitest';
+import { AjvBodySchemas } from '../adapters/ajv-body-schemas.ts';
 import { CelConditions } from '../adapters/cel-conditions.ts';
 import { createMemoryDisk } from '../adapters/memory/memory-disk.ts';
 import { openMemoryStore } from '../adapters/memory/memory-store.ts';
@@ -57,6 +58,7 @@ function intakeOf(store: GatewayStore, bytesUnderWayMax: number): Intake {
     arrivals: createArrivals(clock),
     liveSessions: createLiveSessions(),
     conditions: new CelConditions(),
+    schemas: new AjvBodySchemas(),
   };
   return createIntake(ports, { bytesUnderWayMax });
 }

@@ -13,6 +13,7 @@ import { decideHello, type HelloResult, type HelloWay, scopeOfHello } from '../c
 import { type ReadPush, scopeOfCloseEpochs, scopeOfPush, streamsOf } from '../core/read-push.ts';
 import { fatesOfEach } from '../core/told-fates.ts';
 import type { Principal } from '../ports/authenticator.ts';
+import type { BodySchemas } from '../ports/body-schemas.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Conditions } from '../ports/conditions.ts';
 import type { Entropy } from '../ports/entropy.ts';
@@ -58,6 +59,7 @@ export interface IntakePorts {
   readonly arrivals: Arrivals;
   readonly liveSessions: LiveSessions;
   readonly conditions: Conditions;
+  readonly schemas: BodySchemas;
 }
 
 export interface IntakeSettings {
@@ -74,7 +76,7 @@ const NONCE_BYTES = 8;
 const BYTES_UNDER_WAY_MAX = 256 * 1024 * 1024;
 
 export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
-  const { store, clock, entropy, logger, failpoints, arrivals, liveSessions, conditions } = ports;
+  const { store, clock, entropy, logger, failpoints, arrivals, liveSessions, conditions, schemas } = ports;
   const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, fatesTold = LIMITS.fatesTold, ...creation } = settings;
   let bytesUnderWay = 0;
   return {
@@ -97,7 +99,7 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
       const { subject, grants } = principal;
       const fatesMax = fatesOfEach(streamsOf(push) * answers, fatesTold);
       const sender = { device, subject, grants };
-      const context = { ...sender, now: clock.now(), attempts, fatesMax, conditions, ...creation };
+      const context = { ...sender, now: clock.now(), attempts, fatesMax, conditions, schemas, ...creation };
       bytesUnderWay += push.bytes;
       const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {
         failpoints.reach('push-begun');

@@ -1,4 +1,5 @@
 import { LIMITS } from '@fieldpost/protocol';
+import { AjvBodySchemas } from '../adapters/ajv-body-schemas.ts';
 import { CelConditions } from '../adapters/cel-conditions.ts';
 import { createCryptoDigest } from '../adapters/crypto-digest.ts';
 import { createCryptoEntropy } from '../adapters/crypto-entropy.ts';
@@ -89,6 +90,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     entropy: createCryptoEntropy(),
     digest: createCryptoDigest(),
     conditions: new CelConditions(),
+    schemas: new AjvBodySchemas(),
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     authenticator: await createJoseAuthenticator({ type: 'secret', secret: SECRET }),
   };

@@ -3,6 +3,7 @@ import { allows } from '../../core/permissions.ts';
 import { parentOf } from '../../core/queue-address.ts';
 import { hasSameSettings, newQueueRow } from '../../core/queue-settings.ts';
 import type { Principal } from '../../ports/authenticator.ts';
+import type { BodySchemas } from '../../ports/body-schemas.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Conditions } from '../../ports/conditions.ts';
 import type { GatewayStore, QueueInfo, QueueRow, Scope, Snapshot } from '../../ports/gateway-store.ts';
@@ -22,6 +23,7 @@ export interface QueueRoutePorts {
   readonly clock: Clock;
   readonly arrivals: Arrivals;
   readonly conditions: Conditions;
+  readonly schemas: BodySchemas;
 }
 
 /** Making, looking at, changing and deleting queues. */
@@ -67,7 +69,7 @@ function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
   );
 }
 
-function addChangeRoutes(api: Api, { store, clock, conditions }: QueueRoutePorts): void {
+function addChangeRoutes(api: Api, { store, clock, conditions, schemas }: QueueRoutePorts): void {
   api.route(
     {
       method: 'put',
@@ -89,6 +91,7 @@ function addChangeRoutes(api: Api, { store, clock, conditions }: QueueRoutePorts
       if (queue.startsWith('sys.'))
         throw new RequestError('invalid-request', 'names that start with sys. belong to the gateway');
       checkRules(body, principal, conditions);
+      checkSchema(body, schemas);
       const now = clock.now();
       const wanted = changed(newQueueRow(queue, now), body);
       const outcome = await store.transact(scopeOfSettings(queue, body), (snapshot) => {
@@ -120,6 +123,7 @@ function addChangeRoutes(api: Api, { store, clock, conditions }: QueueRoutePorts
     async ({ c, principal, params: { queue }, body }) => {
       requirePermission(principal, 'manage', queue);
       checkRules(body, principal, conditions);
+      checkSchema(body, schemas);
       const isFound = await store.transact(scopeOfSettings(queue, body), (snapshot) => {
         const known = snapshot.queues.get(queue);
         if (known === undefined) return { changes: [], result: false };
@@ -218,14 +222,16 @@ async function existingQueue(store: GatewayStore, queue: string, now: number): P
 
 /** The row with the settings that a request names; null takes a limit away. */
 function changed(row: QueueRow, body: QueueSettingsJson): QueueRow {
-  const { quotaMessages: _, quotaBytes: __, ...kept } = row;
-  const { quotaMessages = row.quotaMessages, quotaBytes = row.quotaBytes, ...given } = body;
+  const { quotaMessages: _, quotaBytes: __, schema: ___, ...kept } = row;
+  const { quotaMessages = row.quotaMessages, quotaBytes = row.quotaBytes, schema, ...given } = body;
+  const schemaText = schema === undefined ? row.schema : JSON.stringify(schema);
   const named = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return {
     ...kept,
     ...named,
     ...(quotaMessages === undefined || quotaMessages === null ? {} : { quotaMessages }),
     ...(quotaBytes === undefined || quotaBytes === null ? {} : { quotaBytes }),
+    ...(schemaText === undefined || schemaText === 'null' ? {} : { schema: schemaText }),
   };
 }
 
@@ -239,6 +245,10 @@ function checkRules({ rules = [] }: QueueSettingsJson, principal: Principal, con
     requirePermission(principal, 'send', to);
     if (when !== undefined) conditions.compile(when);
   }
+}
+
+function checkSchema({ schema }: QueueSettingsJson, schemas: BodySchemas): void {
+  if (schema !== undefined && schema !== null) schemas.compile(JSON.stringify(schema));
 }
 
 function scopeOfSettings(queue: string, { rules = [] }: QueueSettingsJson): Scope {
@@ -267,7 +277,7 @@ function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
     sendingPaused,
     retryDelaysMs,
     rules,
-    schema: _,
+    schema,
     ...rest
   } = info;
   const paused = receivingPaused ? (sendingPaused ? 'both' : 'receiving') : sendingPaused ? 'sending' : 'no';
@@ -278,6 +288,7 @@ function queueJson(info: QueueInfo): z.infer<typeof queueAnswer> {
     retryDelaysMs: [...retryDelaysMs],
     rules: rules.map((rule) => ({ ...rule })),
     paused,
+    ...(schema === undefined ? {} : { schema: JSON.parse(schema) as unknown }),
     createdAt: new Date(createdAt).toISOString(),
     ...oldest,
   };

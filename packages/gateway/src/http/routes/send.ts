@@ -16,6 +16,7 @@ import {
   type ProduceResult,
   scopeOfProduce,
 } from '../../core/produce.ts';
+import type { BodySchemas } from '../../ports/body-schemas.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Conditions } from '../../ports/conditions.ts';
 import type { Digest } from '../../ports/digest.ts';
@@ -37,6 +38,7 @@ export interface SendRoutePorts {
   readonly digest: Digest;
   readonly arrivals: Arrivals;
   readonly conditions: Conditions;
+  readonly schemas: BodySchemas;
   readonly logger: Logger;
 }
 
@@ -59,7 +61,7 @@ const sentMessage = z.object({ id: z.uuid(), sentAt: z.iso.datetime() });
 
 /** Sending by server-side producers. */
 export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRouteSettings): void {
-  const { store, clock, arrivals, conditions, logger } = ports;
+  const { store, clock, arrivals, conditions, schemas, logger } = ports;
   api.route(
     {
       method: 'post',
@@ -86,6 +88,7 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
         'conflict',
         'quota-exceeded',
         'queue-paused',
+        'schema-mismatch',
       ],
     },
     async ({ c, principal, params: { queue }, body, bodyText }) => {
@@ -96,7 +99,7 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
       const messages = list.map((message, index) =>
         produced(ports, queue, message, sources[index] ?? '', index),
       );
-      const context = { queue, now: clock.now(), conditions, ...settings };
+      const context = { queue, now: clock.now(), conditions, schemas, ...settings };
       const result = await store.transact(scopeOfProduce(queue, messages), (snapshot) =>
         decideProduce(snapshot, messages, context),
       );
@@ -191,6 +194,8 @@ function refusal(
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
     return new RequestError(code, `messages.${index}: queue ${queue} ${why}; nothing was stored`, wait);
   }
+  if (code === 'schema-mismatch')
+    return new RequestError(code, `messages.${index}: the body is not what queue ${queue} takes`);
   if (code === 'queue-not-found') return queueNotFound(queue);
   if (code === 'conflict') {
     return new RequestError(
