@@ -13,7 +13,7 @@ export interface SimulationOptions extends Asked {
 }
 
 /** Something that must not happen. */
-export interface Finding {
+interface Finding {
   /** Who found it: a checker, or `faults`, `messages`, `crash`, `repeatability` for a run that proves nothing. */
   readonly checker: string;
   readonly detail: string;

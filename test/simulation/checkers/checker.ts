@@ -3,7 +3,7 @@ import type { History, SavedMessage } from '../history.ts';
 import type { World } from '../world.ts';
 
 /** What a checker judges by. */
-export interface Evidence {
+interface Evidence {
   readonly world: World;
   readonly history: History;
   /** Whether everything was done in time after the faults ended; without, much is missing that is merely late. */
