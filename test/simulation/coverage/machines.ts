@@ -83,13 +83,15 @@ function namesOf({ module, type, property }: Named): string[] {
     const parts = ts.isUnionTypeNode(statement.type) ? statement.type.types : [statement.type];
     return parts.flatMap((part) => (ts.isTypeLiteralNode(part) ? textsOf(part.members, property) : []));
   });
-  if (names.length === 0) throw new Error(`${module}: ${type} has no texts for "${property}"; see machines.ts`);
+  if (names.length === 0)
+    throw new Error(`${module}: ${type} has no texts for "${property}"; see machines.ts`);
   return names;
 }
 
 function textsOf(members: ts.NodeArray<ts.TypeElement>, property: string): string[] {
   return members.flatMap((member) => {
-    const isIt = ts.isPropertySignature(member) && ts.isIdentifier(member.name) && member.name.text === property;
+    const isIt =
+      ts.isPropertySignature(member) && ts.isIdentifier(member.name) && member.name.text === property;
     if (!isIt || member.type === undefined) return [];
     const types = ts.isUnionTypeNode(member.type) ? member.type.types : [member.type];
     return types.flatMap((node) =>

@@ -1,6 +1,6 @@
 import type { ModulePatch } from '../patches/module-patch.ts';
-import type { Machine } from './machines.ts';
 import { cellText } from './cell-text.ts';
+import type { Machine } from './machines.ts';
 
 /** Where probes leave what they see: by machine and cell, how often. */
 const COUNTS = Symbol.for('fieldpost.simulation.cells');
