@@ -2,7 +2,7 @@ import type { PeekedMessage } from '../ports/gateway-store.ts';
 import { isDeadLetterQueue, isJournal } from './queue-address.ts';
 
 /** One thing that happened to a message. Times in Unix milliseconds. */
-export type HistoryEvent =
+type HistoryEvent =
   | { readonly event: 'saved'; readonly at: number }
   | { readonly event: 'reached'; readonly at: number; readonly queue: string }
   /** It left a queue, for the reason that the code says. */

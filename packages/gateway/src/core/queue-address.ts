@@ -10,7 +10,7 @@ const JOURNAL = 'journal';
 const SUBQUEUE = /^[a-z0-9][a-z0-9._-]{0,31}$/;
 
 /** Where messages go that could not be delivered and have no queue. */
-export const SYSTEM_DEAD_LETTER = 'sys.dead-letter';
+const SYSTEM_DEAD_LETTER = 'sys.dead-letter';
 
 /** Whether `text` names a queue or a subqueue. */
 export function isQueueAddress(text: string): boolean {

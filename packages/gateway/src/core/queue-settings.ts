@@ -25,7 +25,7 @@ export function newQueueRow(
 }
 
 /** The settings of a row, without what is no setting. */
-export function settingsOf(row: QueueRow): QueueSettings {
+function settingsOf(row: QueueRow): QueueSettings {
   const { name: _, createdAt: __, ...settings } = row;
   return settings;
 }

@@ -29,7 +29,7 @@ export interface Leaving {
 }
 
 /**
- * The message is gone, with its fate. Everything that ends a message comes here or to {@link deadLetter}: here stands
+ * The message is gone, with its fate. Everything that ends a message comes here or to `deadLetter`: here stands
  * what "message X ended with fate Y" means for the store.
  */
 export function endMessage(
@@ -55,7 +55,7 @@ export function endMessage(
 }
 
 /** The message is a dead letter now. */
-export function deadLetter(
+function deadLetter(
   disk: MemoryDisk,
   queue: MemoryQueue,
   message: MemoryMessage,

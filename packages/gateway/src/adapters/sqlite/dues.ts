@@ -3,7 +3,7 @@ import { NEVER } from '../../core/never.ts';
 import type { QueueState } from './queue-states.ts';
 
 /** Why a message ends at a certain time: its time to live, or its last lease. */
-export type DueKind = 'expiry' | 'last-lease';
+type DueKind = 'expiry' | 'last-lease';
 
 export interface Due {
   readonly key: number;
