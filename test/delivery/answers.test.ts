@@ -248,23 +248,6 @@ describe('answers', () => {
 });
 
 describe('connections', () => {
-  test('a gateway that knows less than it had acknowledged is told of as a problem', async () => {
-    const device = await ScriptedDevice.open();
-    const orders = device.post.queue('orders');
-    await orders.send(1);
-    const [run] = runsOf(await device.greet());
-    if (run === undefined) throw new Error('nothing was pushed');
-    answerPush(device.socket.latest);
-    await device.settle();
-    await orders.send(2);
-    await device.reconnect();
-    await device.greet([state(run, 0)]);
-    expect(device.post.status.get().problems).toMatchObject([{ code: 'gateway-went-back' }]);
-    await device.reconnect();
-    await device.greet([{ ...state(run, 1, idsOf(run)[0]), since: 1 }]);
-    expect(device.post.status.get().problems).toEqual([]);
-  });
-
   test('one that gives no answer in time is taken for dead, and everything unanswered goes again', async () => {
     const device = await ScriptedDevice.open();
     await device.post.queue('orders').send(1);

@@ -398,6 +398,8 @@ function holdSaves(store: OutboxStore): { readonly store: OutboxStore; release()
     loadSegments: (request) => store.loadSegments(request),
     listSegments: (request) => store.listSegments(request),
     settle: (holder, settlement) => store.settle(holder, settlement),
+    reopen: (holder, reopening) => store.reopen(holder, reopening),
+    renewDevice: (request) => store.renewDevice(request),
     trim: (request) => store.trim(request),
     lease: (request) => store.lease(request),
     find: (id) => store.find(id),

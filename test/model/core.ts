@@ -11,9 +11,10 @@ export {
 } from '../../packages/sdk/src/core/device/device-state.ts';
 export { laneText } from '../../packages/sdk/src/core/lane.ts';
 export type { Moment } from '../../packages/sdk/src/core/moment.ts';
+export { planReopening } from '../../packages/sdk/src/core/outbox/plan-reopening.ts';
 export { planSave, type SeenNumbers } from '../../packages/sdk/src/core/save/plan-save.ts';
 export { applyChange } from '../../packages/gateway/src/adapters/memory/apply-change.ts';
-export { loadSnapshot } from '../../packages/gateway/src/adapters/memory/memory-store.ts';
+export { loadSnapshot } from '../../packages/gateway/src/adapters/memory/load-snapshot.ts';
 export { inQueueOrder } from '../../packages/gateway/src/adapters/memory/memory-disk.ts';
 export { type AcceptResult, decideAccept } from '../../packages/gateway/src/core/accept.ts';
 export { decideCloseEpochs } from '../../packages/gateway/src/core/close-epochs.ts';

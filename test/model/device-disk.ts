@@ -1,15 +1,17 @@
-import { type EpochId, streamKeyText } from '@fieldpost/protocol';
+import { type DeviceId, type EpochId, streamKeyText } from '@fieldpost/protocol';
 import type {
   DrainLease,
   EpochTail,
   LogState,
   MemoryDatabase,
+  Reopening,
+  ReopenResult,
   SaveDecision,
   SegmentKey,
   Settlement,
   StoredSegment,
 } from '@fieldpost/sdk/testing';
-import { laneText } from './core.ts';
+import { laneText, planReopening } from './core.ts';
 
 // What an outbox store does, on a database that is copied before it is changed, and without waiting: the model decides
 // when something happens.
@@ -21,10 +23,16 @@ export interface Written<Result> {
 
 export function readLog(database: MemoryDatabase): LogState {
   return {
+    device: database.device,
     streams: [...database.marks.values()],
+    fates: [...database.fates.values()].filter(
+      ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
+    ),
     settledUpTo: database.settledUpTo,
     session: database.session,
     generation: database.generation,
+    reopenings: database.reopenings,
+    contacts: database.contacts,
   };
 }
 
@@ -73,10 +81,35 @@ export function settle(before: MemoryDatabase, holder: string, settlement: Settl
   const letters = new Map(database.deadLetters.map((letter) => [letter.id, letter]));
   for (const letter of settlement.deadLetters ?? []) letters.set(letter.id, letter);
   database.deadLetters = [...letters.values()];
+  for (const { stream, number, code } of settlement.deadLetters ?? [])
+    database.fates.set(`${streamKeyText(stream)} ${number}`, { stream, number, code });
+  database.contacts = settlement.contacts ?? database.contacts;
   database.settledUpTo = settlement.settledUpTo ?? database.settledUpTo;
   database.session = settlement.session ?? database.session;
   database.generation = settlement.generation ?? database.generation;
   return { database, result: true };
+}
+
+export function reopen(before: MemoryDatabase, holder: string, reopening: Reopening): Written<ReopenResult> {
+  if (before.lease?.holder !== holder) return { database: before, result: { held: false, reopened: 0 } };
+  const database = before.copy();
+  const { settledUpTo, generation } = database;
+  const stored = { marks: [...database.marks.values()], settledUpTo, generation };
+  const plan = planReopening(reopening.streams, stored, listSegments(database, 0));
+  for (const mark of plan.marks) database.marks.set(streamKeyText(mark.stream), mark);
+  database.settledUpTo = plan.settledUpTo;
+  database.session = reopening.session;
+  database.generation = reopening.generation;
+  if (plan.marks.length > 0) database.reopenings++;
+  return { database, result: { held: true, reopened: plan.marks.length } };
+}
+
+export function renewDevice(before: MemoryDatabase, from: DeviceId, to: DeviceId): Written<DeviceId> {
+  if (before.device !== from) return { database: before, result: before.device ?? from };
+  const database = before.copy();
+  database.device = to;
+  database.session = undefined;
+  return { database, result: to };
 }
 
 export function takeLease(

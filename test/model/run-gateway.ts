@@ -94,7 +94,7 @@ function greet(run: Run, { hello, principal }: Extract<ConnectionEffect, { type:
     subject: principal.subject,
     now: NOW,
     nonce: nonceOf(world.minted),
-    generation: world.gateway.disk.generation,
+    freshGeneration: freshGeneration(world),
     way: 'socket',
     fatesMax,
   });
@@ -110,13 +110,21 @@ function accept(run: Run, effect: Extract<ConnectionEffect, { type: 'decide-push
   const loaded = loadSnapshot(run.world.gateway.disk, scopeOfPush(push, device, fatesMax));
   const snapshot = flawedSnapshot(withoutFates(loaded, flaws), push, flaws);
   const { subject, grants } = principal;
-  const context = { device, subject, grants, now: NOW, attempts, fatesMax };
+  const context = {
+    device,
+    subject,
+    grants,
+    now: NOW,
+    attempts,
+    fatesMax,
+    freshGeneration: freshGeneration(run.world),
+  };
   const { changes, result } = decideAccept(snapshot, flawedPush(push, flaws), context);
   const inForce = run.world.gateway.disk.devices.get(device)?.session;
   if (changes.length > 0 && (inForce?.number !== push.session.number || inForce.nonce !== push.session.nonce))
     run.world = { ...run.world, mishap: 'a push of a session that is not in force changed the store' };
   commitPush(run, changes);
-  if ('wentBack' in result && result.wentBack.length > 0) alarm(run);
+  if ('wentBack' in result && result.wentBack !== undefined) alarm(run);
   run.events.push({ type: 'push-decided', cost, result });
 }
 
@@ -146,6 +154,11 @@ function fitted(disk: MemoryDisk, change: Change, flaws: Flaws): Change {
 function alarm(run: Run): void {
   const gateway: Gateway = { ...run.world.gateway, isAlarmed: true };
   run.world = { ...run.world, gateway };
+}
+
+/** None that a store of this world has ever had. */
+function freshGeneration({ minted }: World): GenerationId {
+  return generationOf(1000 + minted);
 }
 
 function nonceOf(minted: number): SessionNonce {

@@ -1,4 +1,4 @@
-import { type EpochId, instant, type UpFrame } from '@fieldpost/protocol';
+import { type DeviceId, type EpochId, instant, type UpFrame } from '@fieldpost/protocol';
 import type { MemoryDatabase } from '@fieldpost/sdk/testing';
 import { copyDeep } from './copy.ts';
 import {
@@ -11,7 +11,16 @@ import {
   type Signal,
   stepDevice,
 } from './core.ts';
-import { listSegments, loadSegments, readLog, renumber, settle, takeLease } from './device-disk.ts';
+import {
+  listSegments,
+  loadSegments,
+  readLog,
+  renewDevice,
+  renumber,
+  reopen,
+  settle,
+  takeLease,
+} from './device-disk.ts';
 import type { Line, Tab, World } from './world.ts';
 
 /** Time stands still; that a wait ends is something that happens, like all else. */
@@ -113,6 +122,8 @@ const PERFORMED = [
   'list',
   'load',
   'settle',
+  'reopen',
+  'renewDevice',
   'askLease',
   'acquireLock',
   'askToken',
@@ -138,7 +149,7 @@ function perform(run: Run, effect: DeviceEffect): void {
       return;
     }
     case 'list':
-      events.push({ type: 'listed', keys: listSegments(run.database, effect.after) });
+      events.push({ type: 'listed', after: effect.after, keys: listSegments(run.database, effect.after) });
       return;
     case 'load': {
       const { load, after } = effect;
@@ -149,6 +160,18 @@ function perform(run: Run, effect: DeviceEffect): void {
       const { database, result } = settle(run.database, run.state.holder, effect.settlement);
       run.database = database;
       events.push({ type: 'settled', held: result });
+      return;
+    }
+    case 'reopen': {
+      const { database, result } = reopen(run.database, run.state.holder, effect.reopening);
+      run.database = database;
+      events.push({ type: 'reopened', result });
+      return;
+    }
+    case 'renewDevice': {
+      const { database, result } = renewDevice(run.database, effect.from, nextDevice(effect.from));
+      run.database = database;
+      events.push({ type: 'deviceRenewed', device: result });
       return;
     }
     case 'askLease': {
@@ -185,6 +208,12 @@ function perform(run: Run, effect: DeviceEffect): void {
       mintEpoch(run);
       return;
   }
+}
+
+/** Another id for a device: the next one after its own. */
+function nextDevice(device: DeviceId): DeviceId {
+  const next = Number.parseInt(device.slice(24), 16) + 0x1000;
+  return (device.slice(0, 24) + next.toString(16).padStart(12, '0')) as DeviceId;
 }
 
 function newLine(): Line {

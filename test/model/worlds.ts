@@ -1,7 +1,7 @@
 import { createMemoryDisk, newQueueRow } from '@fieldpost/gateway/testing';
 import { type DeviceId, LIMITS } from '@fieldpost/protocol';
 import { MemoryDatabase } from '@fieldpost/sdk/testing';
-import { INVARIANT, LIVENESS } from './invariants.ts';
+import { INVARIANT } from './invariants.ts';
 import { generationOf, withQueue } from './run-gateway.ts';
 import { BODY_BYTES_MAX, type Faults, LANE, NO_FAULTS, type World, type WorldSetup } from './world.ts';
 
@@ -208,7 +208,7 @@ export const FLAWED_WORLDS: readonly FlawedWorld[] = [
         flaws: { numberBeforeSave: true },
       },
     ),
-    breaks: LIVENESS,
+    breaks: INVARIANT.told,
   },
   {
     setup: setUp(

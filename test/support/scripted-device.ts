@@ -12,6 +12,7 @@ import {
   unpackEntries,
   type UpFrame,
   uuidFromBytes,
+  type Welcome,
 } from '@fieldpost/protocol';
 import { connect, type ConnectOptions, type Fieldpost } from '@fieldpost/sdk';
 import {
@@ -27,7 +28,10 @@ import {
 const SESSION = { number: 1, nonce: '0011223344556677' as SessionNonce };
 const GENERATION = '8d1f6f0e-0000-4000-8000-000000000001' as GenerationId;
 
-type Limits = Extract<DownFrame, { type: 'welcome' }>['limits'];
+/** Under what the device knows to be acknowledged. */
+const SOME_ID = '0190a000-0000-7000-8000-00000000ffff' as MessageId;
+
+type Limits = Welcome['limits'];
 
 export interface ScriptedDeviceOptions {
   readonly database?: MemoryDatabase;
@@ -75,10 +79,11 @@ export class ScriptedDevice {
     return device;
   }
 
-  /** Opens the latest connection and welcomes the device; streams that it names are as new to the gateway, unless said. */
+  /** Opens the latest connection and welcomes the device; the gateway has what the device knows it to have, unless said. */
   async greet(
     answers: readonly StreamState[] = [],
     limits: Partial<Limits> = {},
+    said: Partial<Pick<Welcome, 'generation' | 'serverTimeMs' | 'session'>> = {},
   ): Promise<ScriptedConnection> {
     const connection = this.socket.latest;
     connection.open();
@@ -87,11 +92,11 @@ export class ScriptedDevice {
     const streams = hello.streams.map(
       (stream) =>
         answers.find((answer) => sameStream(answer, stream)) ?? {
-          ...state(stream, 0),
+          ...state(stream, stream.acknowledged, stream.acknowledged === 0 ? undefined : SOME_ID),
           since: stream.acknowledged,
         },
     );
-    connection.answer(welcome(streams, limits));
+    connection.answer({ ...welcome(streams, limits), ...said });
     await this.settle();
     return connection;
   }
@@ -125,7 +130,7 @@ interface Transports {
   readonly http: ScriptedTransport;
 }
 
-function welcome(streams: readonly StreamState[], limits: Partial<Limits> = {}): DownFrame {
+function welcome(streams: readonly StreamState[], limits: Partial<Limits> = {}): Welcome {
   return {
     type: 'welcome',
     version: 1,

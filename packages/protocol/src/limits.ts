@@ -47,6 +47,8 @@ export const LIMITS = {
   fatesTold: 1024,
   /** Streams named in one hello: a device with more waits for the first to empty. */
   helloStreams: 1024,
+  /** Lost ranges of one stream told in one answer: the rest follow once these are filled. */
+  lostTold: 16,
   /** Epochs named in one close-epochs. */
   closeEpochs: 1024,
   /** Frames in one HTTP sync request or answer. */

@@ -147,6 +147,8 @@ export class DeviceDisk {
       loadSegments: (request) => perform('loadSegments', false, () => store.loadSegments(request)),
       listSegments: (request) => perform('listSegments', false, () => store.listSegments(request)),
       settle: (holder, settlement) => perform('settle', true, () => this.#settle(store, holder, settlement)),
+      reopen: (holder, reopening) => perform('reopen', true, () => store.reopen(holder, reopening)),
+      renewDevice: (request) => perform('renewDevice', true, () => store.renewDevice(request)),
       trim: (request) => perform('trim', true, () => store.trim(request)),
       lease: (request) => perform('lease', true, () => store.lease(request)),
       find: (id) => perform('find', false, () => store.find(id)),

@@ -3,6 +3,7 @@ import {
   type Change,
   createMemoryDisk,
   type Decision,
+  type DeviceRow,
   type MemoryDisk,
   type MemoryStore,
   openMemoryStore,
@@ -15,6 +16,9 @@ import {
   type JobStepRequest,
   type LeasedMessage,
   type NewJob,
+  type LostRecord,
+  type RetireRequest,
+  type RetireResult,
   type Scope,
   type SettleRequest,
   type SettleResult,
@@ -255,6 +259,18 @@ class StoreHandle implements GatewayStore {
 
   nextVisibleAt(queue: string, now: number): Promise<number | undefined> {
     return this.#call(false, () => this.#owner.store.nextVisibleAt(queue, now));
+  }
+
+  listLost(limit: number): Promise<readonly LostRecord[]> {
+    return this.#call(false, () => this.#owner.store.listLost(limit));
+  }
+
+  listDevices(request: Parameters<GatewayStore['listDevices']>[0]): Promise<readonly DeviceRow[]> {
+    return this.#call(false, () => this.#owner.store.listDevices(request));
+  }
+
+  retireEpochs(request: RetireRequest): Promise<RetireResult> {
+    return this.#call(true, () => this.#owner.store.retireEpochs(request));
   }
 
   backup(): Promise<void> {

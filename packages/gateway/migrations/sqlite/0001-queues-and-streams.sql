@@ -34,10 +34,11 @@ CREATE TABLE epochs (
 ) STRICT;
 
 -- The high-water marks: together with the messages' rows they are what makes delivery exactly once.
--- `queue` is a symbol, not a queue: a stream's mark outlives its queue, and may lead to one that never was.
+-- `queue` is a symbol, not a queue: a stream's mark outlives its queue, and may lead to one that never was. It is not
+-- declared as a reference: with no index on it, removing the symbol of a retired epoch would look through all streams.
 CREATE TABLE streams (
   epoch INTEGER NOT NULL REFERENCES symbols,
-  queue INTEGER NOT NULL REFERENCES symbols,
+  queue INTEGER NOT NULL,
   priority INTEGER NOT NULL,
   accepted INTEGER NOT NULL,
   accepted_id BLOB NOT NULL,

@@ -1,7 +1,15 @@
 import type { MessageProperties, Run, StreamState } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
 import type { BodySchemas } from '../ports/body-schemas.ts';
-import { deviceId, messageBytes, messageId, push, run, runOf } from '../testing/sample-frames.ts';
+import {
+  deviceId,
+  generationId,
+  messageBytes,
+  messageId,
+  push,
+  run,
+  runOf,
+} from '../testing/sample-frames.ts';
 import { SampleRows } from '../testing/sample-rows.ts';
 import { decideAccept } from './accept.ts';
 import { newQueueRow } from './queue-settings.ts';
@@ -121,6 +129,7 @@ function accept(rows: SampleRows, runs: readonly Run[], schemas?: BodySchemas): 
     now: NOW,
     attempts: new Map(),
     fatesMax: 100,
+    freshGeneration: generationId(99),
     ...(schemas === undefined ? {} : { schemas }),
   });
   rows.apply(changes);

@@ -1,7 +1,7 @@
 import { packEntries, type Push, type Run, streamKeyText, uuidFromBytes } from '@fieldpost/protocol';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deviceId, epochId, messageBytes, messageId, push } from '../testing/sample-frames.ts';
+import { deviceId, epochId, generationId, messageBytes, messageId, push } from '../testing/sample-frames.ts';
 import { SampleRows } from '../testing/sample-rows.ts';
 import { decideAccept } from './accept.ts';
 import { readPush } from './read-push.ts';
@@ -147,6 +147,7 @@ function deliver(
     grants: { send: ['*'], receive: [], manage: [] },
     now: 0,
     attempts,
+    freshGeneration: generationId(99),
     fatesMax: 1,
   };
   const { changes, result } = decideAccept(rows.above(0), readPush(frame), context);

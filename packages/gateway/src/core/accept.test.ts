@@ -4,6 +4,7 @@ import type { QueueRow } from '../ports/gateway-store.ts';
 import {
   deviceId,
   epochId,
+  generationId,
   messageBytes,
   messageId,
   push,
@@ -17,6 +18,8 @@ import { newQueueRow } from './queue-settings.ts';
 import { readPush } from './read-push.ts';
 
 const KEY = { epoch: epochId(1), queue: 'orders', priority: 3 };
+
+const FRESH = generationId(99);
 
 describe('numbers', () => {
   test('an unknown epoch starts at 1, and is bound to the subject', () => {
@@ -334,8 +337,14 @@ describe('sessions and subjects', () => {
 
   test('a device that was told of more than the store holds gives an alarm', () => {
     const rows = acceptedUpTo(2);
-    expect(accept(rows, push([runOf(8, 8, { acknowledged: 7 })]))).toMatchObject({ wentBack: [KEY] });
-    expect(accept(rows, push([runOf(3, 3, { acknowledged: 2 })]))).toMatchObject({ wentBack: [] });
+    const other = runOf(1, 1, { epoch: epochId(2) });
+    expect(accept(rows, push([other, runOf(8, 8, { acknowledged: 7 })]))).toMatchObject({
+      reply: { type: 'fenced', reason: 'went-back' },
+      wentBack: [KEY],
+    });
+    expect(rows.ids()).toHaveLength(2);
+    expect(rows.generations).toMatchObject({ current: FRESH, former: new Set([generationId(1)]) });
+    expect(only(accept(rows, push([runOf(3, 3, { acknowledged: 2 })])))).toMatchObject({ accepted: 3 });
   });
 });
 
@@ -429,6 +438,7 @@ function context(overrides: Partial<AcceptContext> = {}): AcceptContext {
     grants,
     now: 1000,
     attempts: new Map(),
+    freshGeneration: FRESH,
     fatesMax: 1024,
     ...overrides,
   };

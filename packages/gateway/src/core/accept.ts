@@ -5,6 +5,7 @@ import {
   decodeProperties,
   type EpochId,
   type Fenced,
+  type GenerationId,
   LIMITS,
   type MessageId,
   type MessageParts,
@@ -23,6 +24,8 @@ import type {
   Decision,
   DeliveryTerms,
   EpochRow,
+  LostRange,
+  LostRecord,
   NewMessage,
   NumberedFate,
   QueueRow,
@@ -31,10 +34,13 @@ import type {
 import { ArrivalList } from './arrival-list.ts';
 import { deliveryTerms, NO_TERMS } from './delivery-terms.ts';
 import { fitsSchema } from './fits-schema.ts';
+import { hasGoneBackSince, noticeGoingBack } from './going-back.ts';
+import { lostRangeOf, toldLost, withoutNumbers } from './lost-ranges.ts';
 import { allows } from './permissions.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
 import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
+import { RETIRED } from './retired.ts';
 import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
 import { fenceUnlessInForce } from './session-check.ts';
 import { ToldFates } from './told-fates.ts';
@@ -53,6 +59,8 @@ export interface AcceptContext {
   readonly now: number;
   /** The highest attempt seen of each stream in this session, by `streamKeyText`. */
   readonly attempts: ReadonlyMap<string, number>;
+  /** A generation that nobody has used, in case that one is needed. */
+  readonly freshGeneration: GenerationId;
   /** How many refusals and skips of each stream the answer tells, as in the scope; as many as any answer by default. */
   readonly fatesMax?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
@@ -63,14 +71,18 @@ export interface AcceptContext {
 }
 
 export type AcceptResult =
-  | { readonly reply: Fenced }
+  | {
+      readonly reply: Fenced;
+      /** Streams of which the device was told more than the store holds: the store went back in time. */
+      readonly wentBack?: readonly StreamKey[];
+    }
   | {
       readonly reply: Ack;
       readonly counts: AcceptCounts;
       /** Queues that got messages. */
       readonly arrivals: ReadonlySet<string>;
-      /** Streams of which the device was told more than the store holds: the store went back in time. */
-      readonly wentBack: readonly StreamKey[];
+      /** Numbers that no device has any more since the store went back in time. */
+      readonly lost: readonly LostRecord[];
       /** Rules that could not be followed. */
       readonly ruleProblems: readonly RuleProblem[];
     };
@@ -80,6 +92,8 @@ interface AcceptCounts {
   duplicates: number;
   refused: number;
   skipped: number;
+  /** Of lost ranges: numbers that turned up again. */
+  filled: number;
   /** Entries not looked at: behind a gap, before their predecessor, of an old attempt, or of a stalled stream. */
   passedOver: number;
 }
@@ -90,11 +104,45 @@ export function decideAccept(
   push: ReadPush,
   context: AcceptContext,
 ): Decision<AcceptResult> {
-  const fenced = fenceUnlessInForce(snapshot.device, context.subject, push.session);
+  const fenced = fenceUnlessInForce(
+    snapshot.device,
+    context.subject,
+    push.session,
+    snapshot.generations.opening,
+  );
   if (fenced !== undefined) return { changes: [], result: { reply: fenced } };
+  const wentBack = streamsGoneBack(snapshot, push, context.subject);
+  if (wentBack.length > 0) return refuseOlderStore(snapshot, context, push, wentBack);
   const work = startWork(snapshot, context);
   for (const run of push.runs) acceptRun(work, run);
   return finishWork(work);
+}
+
+/** Streams of which the device was told more than the store holds. */
+function streamsGoneBack(snapshot: Snapshot, push: ReadPush, subject: string): StreamKey[] {
+  const behind = push.runs.filter(({ stream, streamText, acknowledged }) => {
+    const owner = snapshot.epochs.get(stream.epoch)?.subject ?? subject;
+    if (owner !== subject || snapshot.retired.has(stream.epoch)) return false;
+    return acknowledged > (snapshot.streams.get(streamText)?.accepted ?? 0);
+  });
+  return behind.map(({ stream }) => stream);
+}
+
+/**
+ * Takes nothing: what the store has forgotten was saved before this push, and has to come before it. The device learns from
+ * the welcome to its next hello what that is.
+ */
+function refuseOlderStore(
+  snapshot: Snapshot,
+  context: AcceptContext,
+  push: ReadPush,
+  wentBack: readonly StreamKey[],
+): Decision<AcceptResult> {
+  // The session is in force, so it was welcomed under the generation in force.
+  const told = snapshot.generations.current;
+  const { changes } = noticeGoingBack(snapshot.generations, told, true, context.freshGeneration);
+  const reply: Fenced = { type: 'fenced', reason: 'went-back', session: push.session };
+  return { changes, result: { reply, wentBack } };
 }
 
 /** What is known of a stream while a push is decided on: the stored state and what this push adds. */
@@ -106,6 +154,7 @@ interface Lane {
   attempt: number;
   since: number;
   readonly told: ToldFates;
+  lost: readonly LostRange[];
   stall: NonNullable<StreamState['stall']> | undefined;
 }
 
@@ -119,7 +168,7 @@ interface Work {
   readonly counts: AcceptCounts;
   readonly arrivals: Set<string>;
   readonly room: QueueRoom;
-  readonly wentBack: StreamKey[];
+  readonly lost: LostRecord[];
   readonly rules: RuleWorld;
 }
 
@@ -132,10 +181,10 @@ function startWork(snapshot: Snapshot, context: AcceptContext): Work {
     epochs: new Map(snapshot.epochs),
     queues,
     changes: [],
-    counts: { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 },
+    counts: { accepted: 0, duplicates: 0, refused: 0, skipped: 0, filled: 0, passedOver: 0 },
     arrivals: new Set(),
     room: new QueueRoom(snapshot.usage),
-    wentBack: [],
+    lost: [],
     rules: { queues, conditions: context.conditions, problems: [] },
   };
 }
@@ -147,27 +196,78 @@ function acceptRun(work: Work, run: ReadRun): void {
   const isOld = run.attempt < lane.attempt;
   lane.attempt = Math.max(lane.attempt, run.attempt);
   const start = lane.accepted + 1 - run.first;
-  if (isOld || lane.stall !== undefined || start < 0) {
+  if (isOld || lane.stall !== undefined || (start < 0 && !isLostBefore(work, lane, run))) {
     counts.passedOver += run.entries.length;
     return;
   }
-  counts.duplicates += Math.min(start, run.entries.length);
-  if (start >= run.entries.length) return;
+  const old = Math.min(Math.max(start, 0), run.entries.length);
+  const filled = lane.lost.length === 0 ? 0 : fillLost(work, lane, run, old);
+  counts.duplicates += old - filled;
+  if (lane.stall !== undefined) return;
+  if (start >= run.entries.length && start >= 0) return;
   if (!isPredecessorIn(work, run)) {
-    counts.passedOver += run.entries.length - start;
+    counts.passedOver += run.entries.length - old;
     return;
   }
-  takeEntries(work, lane, run, start);
+  if (start < 0) takeLost(work, lane, run);
+  takeEntries(work, lane, run, old);
+}
+
+/** Whether the numbers between the mark and the run are known to be gone for good. */
+function isLostBefore(work: Work, lane: Lane, { lost }: ReadRun): boolean {
+  if (lost === undefined || lost.first > lane.accepted + 1) return false;
+  return hasGoneBackSince(work.snapshot.generations, lost.generation);
+}
+
+/** Takes the numbers up to the run as lost: they are recorded, and filled once if they turn up. */
+function takeLost(work: Work, lane: Lane, run: ReadRun): void {
+  useEpoch(work, run.stream.epoch);
+  const { device, now } = work.context;
+  const range: LostRange = { first: lane.accepted + 1, last: run.first - 1, device, recordedAt: now };
+  lane.lost = [...lane.lost, range];
+  lane.accepted = range.last;
+  lane.acceptedId = NO_ID;
+  work.lost.push({ ...range, stream: lane.key });
+  work.changes.push({ type: 'put-lost', stream: lane.key, range });
+}
+
+/** Takes those of the run's first `count` entries, all of old numbers, that are recorded as lost. Returns how many. */
+function fillLost(work: Work, lane: Lane, run: ReadRun, count: number): number {
+  let filled = 0;
+  for (let index = 0; index < count; index++) {
+    const number = run.first + index;
+    const range = lostRangeOf(lane.lost, number);
+    if (range === undefined) continue;
+    // They are settled late and aside; the stream's mark stays where it is.
+    const stretch = Math.min(range.last - number + 1, count - index);
+    const told = new ToldFates(undefined, Number.POSITIVE_INFINITY);
+    const aside: Lane = { ...lane, accepted: number - 1, told };
+    takeEntries(work, aside, run, index, index + stretch);
+    lane.told.addLate(told);
+    lane.stall = aside.stall;
+    const taken = aside.accepted - number + 1;
+    if (taken === 0) break;
+    const left = withoutNumbers(range, number, aside.accepted);
+    work.changes.push({ type: 'remove-lost', stream: lane.key, first: range.first });
+    for (const part of left) work.changes.push({ type: 'put-lost', stream: lane.key, range: part });
+    lane.lost = lane.lost.flatMap((known) => (known === range ? left : [known]));
+    filled += taken;
+    index += taken - 1;
+    if (lane.stall !== undefined) break;
+  }
+  work.counts.filled += filled;
+  return filled;
 }
 
 /** Takes the entries from index `start` on: every one of them takes its number, whatever becomes of it. */
-function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void {
+function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number, end = run.entries.length): void {
+  if (start >= end) return;
   useEpoch(work, run.stream.epoch);
   const queue = queueFor(work, run.stream.queue);
   const arrivals = new ArrivalList();
   const sentAt = Math.max(0, work.context.now - run.ageMs);
   let last: NewMessage | undefined;
-  for (let index = start; index < run.entries.length; index++) {
+  for (let index = start; index < end; index++) {
     const number = run.first + index;
     const skip = run.skips.get(index);
     if (skip !== undefined) {
@@ -180,7 +280,7 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
       takeFate(work, lane, 'refuse', { number, id: idOfEntry(entry), code: queue.code });
       continue;
     }
-    const parts = readEntry(entry, queue, times, last);
+    const parts = readEntry(entry, queue, { ...times, run }, last);
     const isMismatch = !(parts instanceof Refusal) && !fitsSchema(queue, parts.body, work.context.schemas);
     const read = isMismatch ? new Refusal('schema-mismatch') : parts;
     if (read instanceof Refusal) {
@@ -192,7 +292,7 @@ function takeEntries(work: Work, lane: Lane, run: ReadRun, start: number): void 
     const arrived = routeArrival(queue, message, work.rules);
     lane.stall = work.room.takeAll(arrived);
     if (lane.stall !== undefined) {
-      work.counts.passedOver += run.entries.length - index;
+      work.counts.passedOver += end - index;
       break;
     }
     arrivals.add(arrived);
@@ -227,9 +327,9 @@ function laneOf(work: Work, run: ReadRun): Lane {
   const epoch = work.epochs.get(run.stream.epoch);
   const isForeign = epoch !== undefined && epoch.subject !== work.context.subject;
   // Of another subject's stream nothing is told, not even how far it is.
-  const row = isForeign ? undefined : work.snapshot.streams.get(run.streamText);
+  const isRetired = work.snapshot.retired.has(run.stream.epoch);
+  const row = isForeign || isRetired ? undefined : work.snapshot.streams.get(run.streamText);
   const accepted = row?.accepted ?? 0;
-  if (run.acknowledged > accepted && !isForeign) work.wentBack.push(run.stream);
   const lane: Lane = {
     key: run.stream,
     from: accepted,
@@ -238,7 +338,12 @@ function laneOf(work: Work, run: ReadRun): Lane {
     attempt: work.context.attempts.get(run.streamText) ?? run.attempt,
     since: run.acknowledged,
     told: new ToldFates(row, work.context.fatesMax ?? LIMITS.fatesTold),
-    stall: isForeign ? { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS } : undefined,
+    lost: row?.lost ?? [],
+    stall: isForeign
+      ? { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS }
+      : isRetired
+        ? RETIRED
+        : undefined,
   };
   work.lanes.set(run.streamText, lane);
   return lane;
@@ -278,7 +383,7 @@ function queueFor(work: Work, name: string): QueueRow | Refusal {
 function readEntry(
   entry: Uint8Array,
   queue: QueueRow,
-  times: Pick<NewMessage, 'sentAt' | 'arrivedAt'>,
+  times: Pick<NewMessage, 'sentAt' | 'arrivedAt'> & { readonly run: ReadRun },
   known: NewMessage | undefined,
 ): (MessageParts & { readonly terms?: DeliveryTerms }) | Refusal {
   try {
@@ -298,9 +403,10 @@ function readEntry(
 
 function termsOf(
   properties: Uint8Array,
-  { sentAt, arrivedAt }: Pick<NewMessage, 'sentAt' | 'arrivedAt'>,
+  { sentAt, arrivedAt, run }: Pick<NewMessage, 'sentAt' | 'arrivedAt'> & { readonly run: ReadRun },
 ): ReturnType<typeof deliveryTerms> {
-  return properties.length === 0 ? NO_TERMS : deliveryTerms(decodeProperties(properties), sentAt, arrivedAt);
+  if (properties.length === 0) return NO_TERMS;
+  return deliveryTerms(decodeProperties(properties), sentAt, arrivedAt, run.again === true);
 }
 
 function isSameBytes(left: Uint8Array, right: Uint8Array): boolean {
@@ -330,9 +436,9 @@ function finishWork(work: Work): Decision<AcceptResult> {
     }
     streams.push(stateOf(lane));
   }
-  const { counts, arrivals, wentBack, changes } = work;
+  const { counts, arrivals, lost, changes } = work;
   const reply: Ack = { type: 'ack', streams };
-  return { changes, result: { reply, counts, arrivals, wentBack, ruleProblems: work.rules.problems } };
+  return { changes, result: { reply, counts, arrivals, lost, ruleProblems: work.rules.problems } };
 }
 
 function stateOf(lane: Lane): StreamState {
@@ -341,6 +447,7 @@ function stateOf(lane: Lane): StreamState {
     attempt: lane.attempt,
     since: lane.since,
     ...lane.told.state(lane.accepted, lane.acceptedId),
+    ...toldLost(lane.lost),
     ...(lane.stall === undefined ? {} : { stall: lane.stall }),
   };
 }
@@ -357,6 +464,8 @@ class Refusal {
 /** Names that start so belong to the gateway itself. */
 const SYSTEM_PREFIX = 'sys.';
 const ID_BYTES = 16;
+/** Under a lost number nobody knows which message it was. */
+const NO_ID = uuidFromBytes(new Uint8Array(ID_BYTES)) as MessageId;
 const NO_BYTES = new Uint8Array(0);
 /** Another subject's epoch does not change hands: asking again is of little use. */
 const FOREIGN_RETRY_MS = 60_000;

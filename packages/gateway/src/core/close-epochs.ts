@@ -21,7 +21,12 @@ export function decideCloseEpochs(
   frame: CloseEpochs,
   context: CloseEpochsContext,
 ): Decision<CloseEpochsResult> {
-  const fenced = fenceUnlessInForce(snapshot.device, context.subject, frame.session);
+  const fenced = fenceUnlessInForce(
+    snapshot.device,
+    context.subject,
+    frame.session,
+    snapshot.generations.opening,
+  );
   if (fenced !== undefined) return { changes: [], result: fenced };
   const changes: Change[] = [];
   for (const epoch of new Set(frame.epochs)) {

@@ -382,10 +382,11 @@ function welcomed(): HelloResult {
       serverTimeMs: 0,
     },
     wentBack: { session: false, streams: [] },
+    isGenerationNew: false,
   };
 }
 
 function acked(): Extract<ConnectionEvent, { type: 'push-decided' }>['result'] {
-  const counts = { accepted: 0, duplicates: 0, refused: 0, skipped: 0, passedOver: 0 };
-  return { reply: { type: 'ack', streams: [] }, counts, arrivals: new Set(), wentBack: [], ruleProblems: [] };
+  const counts = { accepted: 0, duplicates: 0, refused: 0, skipped: 0, filled: 0, passedOver: 0 };
+  return { reply: { type: 'ack', streams: [] }, counts, arrivals: new Set(), lost: [], ruleProblems: [] };
 }

@@ -7,16 +7,20 @@ export const NO_TERMS: DeliveryTerms = Object.freeze({});
 /**
  * What the properties of a message ask of its queue, as times of the gateway; or the code with which its time has run
  * out already. The time to live wins over the time to reach the queue where both have.
+ *
+ * @param hasReached whether it was in its queue before, and only the store has forgotten it
  */
 export function deliveryTerms(
   properties: MessageProperties,
   sentAt: number,
   now: number,
+  hasReached = false,
 ): DeliveryTerms | 'reach-timeout' | 'receive-timeout' {
   const { timeToReachQueueMs, timeToLiveMs, deliverAfterMs = 0, groupId } = properties;
   const expiresAt = timeToLiveMs === undefined ? undefined : sentAt + timeToLiveMs;
   if (expiresAt !== undefined && expiresAt <= now) return 'receive-timeout';
-  if (timeToReachQueueMs !== undefined && sentAt + timeToReachQueueMs <= now) return 'reach-timeout';
+  if (!hasReached && timeToReachQueueMs !== undefined && sentAt + timeToReachQueueMs <= now)
+    return 'reach-timeout';
   const visibleAt = sentAt + deliverAfterMs;
   const isDelayed = deliverAfterMs > 0 && visibleAt > now;
   if (expiresAt === undefined && groupId === undefined && !isDelayed) return NO_TERMS;

@@ -1,12 +1,13 @@
-import { type GenerationId, type Hello, LIMITS, type SessionNonce, streamKeyText } from '@fieldpost/protocol';
+import { type Hello, LIMITS, type SessionNonce, streamKeyText } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
-import { deviceId, epochId, hello, messageId, session } from '../testing/sample-frames.ts';
+import { deviceId, epochId, generationId, hello, messageId, session } from '../testing/sample-frames.ts';
 import { SampleRows, sampleDevice } from '../testing/sample-rows.ts';
 import { decideHello, type HelloContext, type HelloResult, scopeOfHello } from './hello.ts';
 
 const KEY = { epoch: epochId(1), queue: 'orders', priority: 3 };
 const NONCE = 'ffffffffffffffff' as SessionNonce;
-const GENERATION = '00000000-0000-4000-8000-000000000000' as GenerationId;
+const GENERATION = generationId(1);
+const FRESH = generationId(99);
 
 describe('sessions', () => {
   test('the first hello binds the device to its subject and begins session 1', () => {
@@ -25,11 +26,13 @@ describe('sessions', () => {
       device: deviceId(1),
       subject: 'rep',
       session: { number: 1, nonce: NONCE },
+      opening: 'opening',
       revoked: false,
       client: 'sdk 1',
       firstSeenAt: 1000,
       lastSeenAt: 1000,
       waitingMessages: 4,
+      forks: 0,
     });
   });
 
@@ -225,7 +228,7 @@ function greet(
     subject: 'rep',
     now: 1000,
     nonce: NONCE,
-    generation: GENERATION,
+    freshGeneration: FRESH,
     way: 'socket',
     fatesMax: 1024,
     ...overrides,

@@ -14,6 +14,10 @@ import {
   type Welcome,
 } from '@fieldpost/protocol';
 import type { Decision, DeviceRow, Scope, Snapshot } from '../ports/gateway-store.ts';
+import { isCloned, isExplained } from './fork.ts';
+import { noticeGoingBack } from './going-back.ts';
+import { toldLost } from './lost-ranges.ts';
+import { RETIRED } from './retired.ts';
 import { isSameSession, knowsLaterSession } from './session-check.ts';
 import { ToldFates } from './told-fates.ts';
 
@@ -26,18 +30,23 @@ export interface HelloContext {
   readonly now: number;
   /** Fresh random bits for the new session. */
   readonly nonce: SessionNonce;
-  readonly generation: GenerationId;
+  /** A generation that nobody has used, in case that one is needed. */
+  readonly freshGeneration: GenerationId;
   readonly way: HelloWay;
   /** How many refusals and skips of each stream the welcome tells, as in the scope; as many as any answer by default. */
   readonly fatesMax?: number;
 }
 
 export type HelloResult =
-  | { readonly reply: Fenced }
+  | { readonly reply: Fenced; readonly isFork?: true }
   | {
       readonly reply: Welcome;
       /** What the device remembers and the store does not: the store went back in time. */
       readonly wentBack: { readonly session: boolean; readonly streams: readonly StreamKey[] };
+      /** The store has another generation from now on. */
+      readonly isGenerationNew: boolean;
+      /** A copy of the device's data is in use, or its data was restored from one. */
+      readonly isFork?: true;
     };
 
 /** What has to be loaded to decide on a hello. */
@@ -62,27 +71,62 @@ export function decideHello(snapshot: Snapshot, hello: Hello, context: HelloCont
   if (stored !== undefined && (stored.revoked || stored.subject !== context.subject)) {
     return fenced({ type: 'fenced', reason: 'revoked' });
   }
-  if (context.way === 'http' && stored !== undefined && !isRemembered(stored.session, hello)) {
+  const { lastSession } = hello;
+  const isSessionForgotten = lastSession !== undefined && knowsLaterSession(stored, lastSession);
+  const isFork = stored !== undefined && !isSessionForgotten && !isExplained(stored, lastSession);
+  if (isFork && isCloned(stored, context.now)) {
+    const changes = [{ type: 'put-device', row: forked(stored, context.now) } as const];
+    return { changes, result: { reply: { type: 'fenced', reason: 'cloned' }, isFork: true } };
+  }
+  if (context.way === 'http' && stored !== undefined && !takesOver(stored.session, hello)) {
+    // A fork is noted when it comes again and takes over.
     return fenced({ type: 'fenced', reason: 'newer-connection', session: stored.session });
   }
-  const session: Session = { number: nextSessionNumber(stored, hello), nonce: context.nonce };
+  const row = isFork ? forked(stored, context.now) : stored;
+  return welcome(snapshot, hello, context, { version, row, isSessionForgotten, isFork });
+}
+
+function welcome(
+  snapshot: Snapshot,
+  hello: Hello,
+  context: HelloContext,
+  found: {
+    readonly version: number;
+    readonly row: DeviceRow | undefined;
+    readonly isSessionForgotten: boolean;
+    readonly isFork: boolean;
+  },
+): Decision<HelloResult> {
+  const session: Session = { number: nextSessionNumber(found.row, hello), nonce: context.nonce };
   const states = statesOf(snapshot, hello, context);
+  const isBehind = found.isSessionForgotten || states.wentBack.length > 0;
+  const { generation, changes } = noticeGoingBack(
+    snapshot.generations,
+    hello.generation,
+    isBehind,
+    context.freshGeneration,
+  );
   return {
-    changes: [{ type: 'put-device', row: deviceRow(stored, hello, session, context) }],
+    changes: [
+      ...changes,
+      {
+        type: 'put-device',
+        row: deviceRow(found.row, hello, session, { ...context, opening: snapshot.generations.opening }),
+      },
+    ],
     result: {
       reply: {
         type: 'welcome',
-        version,
+        version: found.version,
         session,
-        generation: context.generation,
+        generation,
         limits: WELCOME_LIMITS,
         streams: states.streams,
         serverTimeMs: context.now,
       },
-      wentBack: {
-        session: hello.lastSession !== undefined && knowsLaterSession(stored, hello.lastSession),
-        streams: states.wentBack,
-      },
+      wentBack: { session: found.isSessionForgotten, streams: states.wentBack },
+      isGenerationNew: changes.length > 0,
+      ...(found.isFork ? { isFork: true } : {}),
     },
   };
 }
@@ -105,13 +149,20 @@ function fenced(reply: Fenced): Decision<HelloResult> {
   return { changes: [], result: { reply } };
 }
 
-function isRemembered(session: Session, hello: Hello): boolean {
-  return hello.lastSession !== undefined && isSameSession(session, hello.lastSession);
+function forked(row: DeviceRow, now: number): DeviceRow {
+  return { ...row, forks: row.forks + 1, forkedAt: now };
+}
+
+/** Whether a hello over HTTP names the session in force: its own last one, or the one that a fence has told of. */
+function takesOver(session: Session, hello: Hello): boolean {
+  return [hello.lastSession, hello.takesOver].some(
+    (named) => named !== undefined && isSameSession(session, named),
+  );
 }
 
 /** Higher than both sides remember, so that a store restored from a backup gives no number out twice. */
 function nextSessionNumber(stored: DeviceRow | undefined, hello: Hello): number {
-  const remembered = hello.lastSession?.number ?? 0;
+  const remembered = Math.max(hello.lastSession?.number ?? 0, hello.takesOver?.number ?? 0);
   const believed = remembered < SESSION_NUMBER_BELIEVED_MAX ? remembered : 0;
   return Math.max(stored?.session.number ?? 0, believed) + 1;
 }
@@ -120,17 +171,21 @@ function deviceRow(
   stored: DeviceRow | undefined,
   hello: Hello,
   session: Session,
-  context: HelloContext,
+  context: HelloContext & { readonly opening: string },
 ): DeviceRow {
   return {
     device: hello.device,
     subject: context.subject,
     session,
+    opening: context.opening,
     revoked: false,
     client: hello.client ?? stored?.client ?? '',
     firstSeenAt: stored?.firstSeenAt ?? context.now,
     lastSeenAt: context.now,
     waitingMessages: hello.waiting.messages,
+    ...(hello.lastSession === undefined ? {} : { parentSession: hello.lastSession }),
+    forks: stored?.forks ?? 0,
+    ...(stored?.forkedAt === undefined ? {} : { forkedAt: stored.forkedAt }),
   };
 }
 
@@ -146,6 +201,7 @@ function statesOf(
       const stall = { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS };
       return { ...key, attempt: 0, accepted: 0, since, stall };
     }
+    if (snapshot.retired.has(key.epoch)) return { ...key, attempt: 0, accepted: 0, since, stall: RETIRED };
     const row = snapshot.streams.get(streamKeyText(key));
     if (since > (row?.accepted ?? 0)) wentBack.push(key);
     if (row === undefined) return { ...key, attempt: 0, accepted: 0, since };
@@ -154,6 +210,7 @@ function statesOf(
       attempt: 0,
       since,
       ...new ToldFates(row, fatesMax).state(row.accepted, row.acceptedId),
+      ...toldLost(row.lost),
     };
   });
   return { streams, wentBack };

@@ -34,6 +34,8 @@ export interface ReadRun {
   readonly attempt: number;
   readonly ageMs: number;
   readonly after?: { readonly epoch: EpochId; readonly number: number };
+  readonly lost?: Run['lost'];
+  readonly again?: true;
   readonly entries: readonly Uint8Array[];
   /** By index: entries of no bytes, for messages that will never come. */
   readonly skips: ReadonlyMap<number, Skip>;
@@ -128,6 +130,12 @@ function readRun(run: Run): ReadRun {
   if (run.first + entries.length > LIMITS.numberMax) {
     throw new ProtocolError('malformed-frame', `a run from ${run.first} on reaches past the largest number`);
   }
+  if (run.lost !== undefined && run.lost.first >= run.first) {
+    throw new ProtocolError(
+      'malformed-frame',
+      `lost from ${run.lost.first} on, in a run from ${run.first} on`,
+    );
+  }
   const stream: StreamKey = { epoch: run.epoch, queue: run.queue, priority: run.priority };
   return {
     stream,
@@ -137,6 +145,8 @@ function readRun(run: Run): ReadRun {
     attempt: run.attempt,
     ageMs: run.ageMs,
     ...(run.after === undefined ? {} : { after: run.after }),
+    ...(run.lost === undefined ? {} : { lost: run.lost }),
+    ...(run.again === undefined ? {} : { again: run.again }),
     entries,
     skips: readSkips(run, entries),
   };

@@ -14,10 +14,12 @@ export function fenceUnlessInForce(
   row: DeviceRow | undefined,
   subject: string,
   session: Session,
+  opening: string,
 ): Fenced | undefined {
   if (row === undefined) return { type: 'fenced', reason: 'newer-connection' };
   if (row.revoked || row.subject !== subject) return { type: 'fenced', reason: 'revoked' };
-  if (isSameSession(row.session, session)) return undefined;
+  // What was greeted before the store was opened may have been greeted by what an older copy has replaced since.
+  if (isSameSession(row.session, session) && row.opening === opening) return undefined;
   return { type: 'fenced', reason: 'newer-connection', session: row.session };
 }
 

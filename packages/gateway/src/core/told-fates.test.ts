@@ -1,6 +1,15 @@
 import type { Push, StreamState } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
-import { deviceId, epochId, messageBytes, messageId, push, run, runOf } from '../testing/sample-frames.ts';
+import {
+  deviceId,
+  epochId,
+  generationId,
+  messageBytes,
+  messageId,
+  push,
+  run,
+  runOf,
+} from '../testing/sample-frames.ts';
 import { SampleRows } from '../testing/sample-rows.ts';
 import { type AcceptResult, decideAccept } from './accept.ts';
 import { readPush } from './read-push.ts';
@@ -77,6 +86,7 @@ function accept(rows: SampleRows, frame: Push, { fatesMax }: { readonly fatesMax
     now: 1000,
     attempts: new Map<string, number>(),
     fatesMax,
+    freshGeneration: generationId(99),
   };
   const { changes, result } = decideAccept(rows.above(since, fatesMax), readPush(frame), context);
   rows.apply(changes);

@@ -27,6 +27,13 @@ export class ToldFates {
     else (kind === 'refuse' ? this.refusals : this.skips).push(fate);
   }
 
+  /** Takes fates of numbers that had none although they were settled, unless the answer does not reach that far. */
+  addLate({ refusals, skips }: ToldFates): void {
+    const last = this.#last?.number ?? Number.POSITIVE_INFINITY;
+    insert(this.refusals, refusals, last);
+    insert(this.skips, skips, last);
+  }
+
   /** How far the answer tells everything of a stream that is settled up to `accepted`, and what it tells. */
   state(
     accepted: number,
@@ -48,6 +55,11 @@ export class ToldFates {
     const skip = this.skips.at(-1);
     return (refusal?.number ?? 0) > (skip?.number ?? 0) ? refusal : skip;
   }
+}
+
+function insert(into: NumberedFate[], late: readonly NumberedFate[], upTo: number): void {
+  into.push(...late.filter(({ number }) => number < upTo));
+  into.sort((left, right) => left.number - right.number);
 }
 
 /** How many fates each stream gets of what an answer tells. One at least: nothing stands still. */

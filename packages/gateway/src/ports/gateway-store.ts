@@ -8,7 +8,7 @@ import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } f
  * that throws undoes its own call only, and the call fails with what it threw.
  */
 export interface GatewayStore {
-  /** Changed when the store has gone back in time. */
+  /** Changed when the store has gone back in time. As the last commit left it. */
   readonly generation: GenerationId;
 
   /**
@@ -69,6 +69,18 @@ export interface GatewayStore {
    */
   nextVisibleAt(queue: string, now: number): Promise<number | undefined>;
 
+  /** Ranges of numbers that no device had any more when the store had gone back in time; those of one stream by number. */
+  listLost(limit: number): Promise<readonly LostRecord[]>;
+
+  /** Devices by id, from behind `after` on. */
+  listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]>;
+
+  /**
+   * Retires epochs that were closed before a time: leaves a tombstone of each, and removes its marks, refusals, skips and
+   * lost ranges. An epoch is retired at once and its rows go bit by bit: one call writes at most about `rowsMax` of them.
+   */
+  retireEpochs(request: RetireRequest): Promise<RetireResult>;
+
   /**
    * Forgets ids of server-side producers that were first used before `before` (Unix milliseconds), the oldest first and at
    * most `max`. Resolves with how many. A producer that uses such an id again sends another message.
@@ -80,6 +92,19 @@ export interface GatewayStore {
 
   /** Finishes running commits, then closes. Later calls fail with `shutting-down`. */
   close(): Promise<void>;
+}
+
+export interface RetireRequest {
+  /** Unix milliseconds. */
+  readonly closedBefore: number;
+  readonly rowsMax: number;
+}
+
+export interface RetireResult {
+  /** Epochs retired by this call. */
+  readonly epochs: number;
+  /** Nothing is left to do for now. */
+  readonly isDone: boolean;
 }
 
 /** What a transaction looks at. Locks are taken in key order. */
@@ -97,8 +122,11 @@ export interface Scope {
 }
 
 export interface Snapshot {
+  readonly generations: Generations;
   readonly device: DeviceRow | undefined;
   readonly epochs: ReadonlyMap<EpochId, EpochRow>;
+  /** Of the epochs in the scope those that are retired: what they held is forgotten. */
+  readonly retired: ReadonlySet<EpochId>;
   /** By `streamKeyText`. A stream never heard of is absent: it starts at 1. */
   readonly streams: ReadonlyMap<string, StreamRow>;
   readonly queues: ReadonlyMap<string, QueueRow>;
@@ -108,17 +136,37 @@ export interface Snapshot {
   readonly sends: ReadonlyMap<MessageId, SendRow>;
 }
 
+/** Which store this is, and which ones it was. */
+export interface Generations {
+  readonly current: GenerationId;
+  /** Those that devices may still know it by. */
+  readonly former: ReadonlySet<GenerationId>;
+  /**
+   * Names this opening of the store. Whoever puts an older copy in its place has to open it anew, so a session that was
+   * greeted in another opening has to be greeted again before more is taken of it.
+   */
+  readonly opening: string;
+}
+
 /** A device and its session. Bound to a subject by its first hello. */
 export interface DeviceRow {
   readonly device: DeviceId;
   readonly subject: string;
   readonly session: Session;
+  /** The opening of the store in which the session began. */
+  readonly opening: string;
   readonly revoked: boolean;
   readonly client: string;
   readonly firstSeenAt: number;
   readonly lastSeenAt: number;
   /** As the device last announced it. */
   readonly waitingMessages: number;
+  /** The session that the hello of the session in force named as its last one; undefined when it named none. */
+  readonly parentSession?: Session;
+  /** How often a hello named a session that nothing explains but a copy of the device's data, or a restored one. */
+  readonly forks: number;
+  /** Unix milliseconds of the last such hello. */
+  readonly forkedAt?: number;
 }
 
 /** An epoch and the subject that may use it. */
@@ -137,6 +185,22 @@ export interface StreamRow {
   readonly skips: readonly NumberedFate[];
   /** There are more than `fatesMax`: what is here is complete up to the highest number in it. */
   readonly hasMoreFates?: true;
+  /** Ranges up to `accepted` that no device had any more when the store had gone back in time, by number; absent without any. */
+  readonly lost?: readonly LostRange[];
+}
+
+/** Numbers that were acknowledged before the store went back in time, and that nobody has sent again. */
+export interface LostRange {
+  readonly first: number;
+  readonly last: number;
+  /** The device that said so. */
+  readonly device: DeviceId;
+  /** Unix milliseconds. */
+  readonly recordedAt: number;
+}
+
+export interface LostRecord extends LostRange {
+  readonly stream: StreamKey;
 }
 
 export interface NumberedFate {
@@ -221,6 +285,16 @@ export type Change =
     }
   | { readonly type: 'refuse'; readonly stream: StreamKey; readonly fate: NumberedFate }
   | { readonly type: 'skip'; readonly stream: StreamKey; readonly fate: NumberedFate }
+  | { readonly type: 'put-lost'; readonly stream: StreamKey; readonly range: LostRange }
+  /** Forgets the lost range that begins with this number. */
+  | { readonly type: 'remove-lost'; readonly stream: StreamKey; readonly first: number }
+  /** The store is another one from now on; who knows it by a former generation has something to look up. */
+  | {
+      readonly type: 'change-generation';
+      readonly generation: GenerationId;
+      /** Beside the one so far: generations that devices know and this store has forgotten. */
+      readonly former: readonly GenerationId[];
+    }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
   /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
   | {

@@ -1,11 +1,13 @@
 import {
   type CloseEpochs,
   type DeviceId,
+  type GenerationId,
   type Hello,
   hexFromBytes,
   LIMITS,
   type SessionNonce,
   type StreamKey,
+  uuidFromBytes,
 } from '@fieldpost/protocol';
 import { type AcceptResult, decideAccept } from '../core/accept.ts';
 import { type CloseEpochsResult, decideCloseEpochs } from '../core/close-epochs.ts';
@@ -86,7 +88,8 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
       const nonce = hexFromBytes(entropy.bytes(NONCE_BYTES)) as SessionNonce;
       const { subject } = principal;
       const fatesMax = fatesOfEach(hello.streams.length, fatesTold);
-      const context = { subject, now: clock.now(), nonce, generation: store.generation, way, fatesMax };
+      const freshGeneration = mintGeneration(entropy);
+      const context = { subject, now: clock.now(), nonce, freshGeneration, way, fatesMax };
       const result = await store.transact(scopeOfHello(hello, fatesMax), (snapshot) =>
         decideHello(snapshot, hello, context),
       );
@@ -98,7 +101,8 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
     async push(push, { device, principal }, { attempts, answers = 1 }) {
       const { subject, grants } = principal;
       const fatesMax = fatesOfEach(streamsOf(push) * answers, fatesTold);
-      const sender = { device, subject, grants };
+      const freshGeneration = mintGeneration(entropy);
+      const sender = { device, subject, grants, freshGeneration };
       const context = { ...sender, now: clock.now(), attempts, fatesMax, conditions, schemas, ...creation };
       bytesUnderWay += push.bytes;
       const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {
@@ -113,8 +117,8 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
         for (const queue of result.arrivals) arrivals.notify(queue);
         logger.debug({ device, ...result.counts }, 'push accepted');
         logRuleProblems(logger, result.ruleProblems);
-        if (result.wentBack.length > 0) logWentBack(logger, device, result.wentBack);
-      }
+        logLost(logger, device, result);
+      } else if (result.wentBack !== undefined) logWentBack(logger, device, result.wentBack);
       return result;
     },
 
@@ -129,13 +133,41 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
 
 function logHello(logger: Logger, hello: Hello, subject: string, result: HelloResult): void {
   const { device, client, waiting } = hello;
+  if (result.isFork === true) logger.warn({ device, subject }, FORKED);
   if (result.reply.type === 'fenced') {
     logger.info({ device, subject, reason: result.reply.reason }, 'hello refused');
     return;
   }
   logger.info({ device, subject, client, session: result.reply.session.number, waiting }, 'hello welcomed');
-  const { wentBack } = result as Extract<HelloResult, { wentBack: unknown }>;
+  const { wentBack, isGenerationNew } = result as Extract<HelloResult, { wentBack: unknown }>;
   if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
+  if (isGenerationNew) logger.error({ device, generation: result.reply.generation }, WENT_BACK_NOTICED);
+}
+
+function logLost(
+  logger: Logger,
+  device: DeviceId,
+  { lost, counts }: Extract<AcceptResult, { counts: unknown }>,
+): void {
+  for (const { stream, first, last } of lost.slice(0, STREAMS_LOGGED))
+    logger.error(
+      { device, ...stream, first, last },
+      'messages are lost: the store forgot them, and no device has them',
+    );
+  if (counts.filled > 0) logger.warn({ device, filled: counts.filled }, 'lost messages turned up again');
+}
+
+const FORKED = 'possible clone: a copy of this device’s data is in use, or its data was restored from one';
+const WENT_BACK_NOTICED =
+  'the store went back in time and has a new generation: devices send again what it forgot';
+const GENERATION_BYTES = 16;
+
+/** A UUID of version 4. */
+function mintGeneration(entropy: Entropy): GenerationId {
+  const bytes = Uint8Array.from(entropy.bytes(GENERATION_BYTES));
+  bytes[6] = 0x40 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  return uuidFromBytes(bytes) as GenerationId;
 }
 
 function logWentBack(logger: Logger, device: DeviceId, streams: readonly StreamKey[]): void {

@@ -5,6 +5,7 @@ import { faultsSuite } from './gateway-store-suite/faults-suite.ts';
 import { groupsSuite } from './gateway-store-suite/groups-suite.ts';
 import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
 import { jobsSuite } from './gateway-store-suite/jobs-suite.ts';
+import { memorySuite } from './gateway-store-suite/memory-suite.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
 import { transactionsSuite } from './gateway-store-suite/transactions-suite.ts';
@@ -39,6 +40,11 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
     };
     describe('endings', () => endingsSuite(reopen, () => store));
     describe('jobs', () => jobsSuite(reopen, () => store));
+    describe('going back and forgetting', () =>
+      memorySuite(
+        () => harness,
+        () => store,
+      ));
     describe('groups', () => groupsSuite(() => store));
   });
 

@@ -2,6 +2,7 @@ import {
   type DeviceId,
   encodeMessage,
   type EpochId,
+  type GenerationId,
   type Hello,
   type MessageId,
   type MessageProperties,
@@ -28,6 +29,11 @@ export function messageId(index: number): MessageId {
 /** An epoch of a small number. */
 export function epochId(index: number): EpochId {
   return index.toString(16).padStart(32, '0') as EpochId;
+}
+
+/** A generation of a small number. */
+export function generationId(index: number): GenerationId {
+  return uuid('e', index) as GenerationId;
 }
 
 /** A session with a nonce of its own. */

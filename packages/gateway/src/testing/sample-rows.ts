@@ -12,6 +12,8 @@ import type {
   Change,
   DeviceRow,
   EpochRow,
+  Generations,
+  LostRange,
   NewMessage,
   QueueRow,
   QueueUsage,
@@ -19,12 +21,16 @@ import type {
   Snapshot,
   StreamRow,
 } from '../ports/gateway-store.ts';
-import { deviceId, session } from './sample-frames.ts';
+import { deviceId, generationId, session } from './sample-frames.ts';
+
+const OPENING = 'opening';
 
 /** Rows of a store held in maps, for tests of what decides on them: nothing is durable, nothing is checked twice. */
 export class SampleRows implements Snapshot {
   device: DeviceRow | undefined = sampleDevice();
+  generations: Generations = { current: generationId(1), former: new Set(), opening: OPENING };
   readonly epochs = new Map<EpochId, EpochRow>();
+  readonly retired = new Set<EpochId>();
   readonly streams = new Map<string, StreamRow>();
   readonly queues = new Map<string, QueueRow>([['orders', newQueueRow('orders', 0, { maxBodyBytes: 1000 })]]);
   readonly usage = new Map<string, QueueUsage>();
@@ -45,8 +51,8 @@ export class SampleRows implements Snapshot {
         ),
       },
     ]);
-    const { device, epochs, queues, usage, sends } = this;
-    return { device, epochs, queues, usage, sends, streams: new Map(streams) };
+    const { generations, device, epochs, retired, queues, usage, sends } = this;
+    return { generations, device, epochs, retired, queues, usage, sends, streams: new Map(streams) };
   }
 
   /** Writes changes as a store would. Fails where a compare-and-set would. */
@@ -97,7 +103,26 @@ export class SampleRows implements Snapshot {
         return;
       case 'skip':
         this.#changeStream(change.stream, { skips: [...this.#row(change.stream).skips, change.fate] });
+        return;
+      case 'put-lost':
+        this.#changeStream(change.stream, {
+          lost: [...this.#lostWithout(change.stream, change.range.first), change.range],
+        });
+        return;
+      case 'remove-lost':
+        this.#changeStream(change.stream, { lost: this.#lostWithout(change.stream, change.first) });
+        return;
+      case 'change-generation':
+        this.generations = {
+          opening: OPENING,
+          current: change.generation,
+          former: new Set([...this.generations.former, this.generations.current, ...change.former]),
+        };
     }
+  }
+
+  #lostWithout(key: StreamKey, first: number): LostRange[] {
+    return (this.#row(key).lost ?? []).filter((range) => range.first !== first);
   }
 
   #row(key: StreamKey): StreamRow {
@@ -116,10 +141,12 @@ export function sampleDevice(device: DeviceId = deviceId(1)): DeviceRow {
     device,
     subject: 'rep',
     session: session(1),
+    opening: OPENING,
     revoked: false,
     client: '',
     firstSeenAt: 0,
     lastSeenAt: 0,
     waitingMessages: 0,
+    forks: 0,
   };
 }

@@ -14,13 +14,18 @@ export const hello = v.object({
   device: deviceId,
   /** The session of the last welcome, if there was one. An HTTP hello is a compare-and-set on it. */
   lastSession: v.optional(session),
+  /** The session in force, as a fence has just told it: an HTTP hello that names it is welcomed, too. */
+  takesOver: v.optional(session),
   /** The generation of the last welcome. */
   generation: v.optional(generationId),
   /** What the device calls itself: SDK and version, for logs and operators. */
   client: v.optional(
     v.pipe(v.string(), v.maxLength(LIMITS.clientCharacters), v.check(isPlainText, 'has control characters')),
   ),
-  /** Every stream with unacknowledged messages, and the number up to which the device has heard of all. */
+  /**
+   * Every stream with messages that are unacknowledged, or acknowledged and still on the device, and the number up to which
+   * the device has heard of all: so a gateway whose store went back in time finds out, and the device sends them again.
+   */
   streams: v.pipe(
     v.array(v.object({ epoch: epochId, queue: queueName, priority, acknowledged: count })),
     v.maxLength(LIMITS.helloStreams),

@@ -1,6 +1,17 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
-import { code, count, deviceId, epochId, messageId, number, priority, queueName, session } from './fields.ts';
+import {
+  code,
+  count,
+  deviceId,
+  epochId,
+  generationId,
+  messageId,
+  number,
+  priority,
+  queueName,
+  session,
+} from './fields.ts';
 
 /** Consecutive messages of one stream, as they were saved. */
 export const run = v.object({
@@ -17,6 +28,16 @@ export const run = v.object({
   ageMs: count,
   /** The last unacknowledged message before this run in save order, where another epoch holds it. */
   after: v.optional(v.object({ epoch: epochId, number })),
+  /**
+   * The numbers from `lost.first` up to the run's own `first` are on this device no more: the gateway had acknowledged
+   * them, under `lost.generation`, before its store went back in time. Such a run may hold no message at all.
+   */
+  lost: v.optional(v.object({ first: number, generation: v.optional(generationId) })),
+  /**
+   * The gateway had acknowledged these messages, before its store went back in time: they reached their queue then, so that
+   * `timeToReachQueueMs` does not count.
+   */
+  again: v.optional(v.literal(true)),
   /** Length-prefixed messages; an entry of no bytes is a skip and stands in `skips`. */
   messages: v.instance(Uint8Array),
   /** Messages that will never come: index in this run, id, and why. */

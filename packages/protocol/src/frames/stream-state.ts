@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { LIMITS } from '../limits.ts';
 import { code, count, epochId, messageId, number, priority, queueName } from './fields.ts';
 
 /** What the gateway durably knows of one stream. */
@@ -24,6 +25,21 @@ export const streamState = v.pipe(
      * has risen, because one answer tells of so many only. None of them need be pushed again.
      */
     taken: v.optional(number),
+    /**
+     * Numbers that no device had any more when the store had gone back in time, lowest first: they are settled, and empty.
+     * A device that has one of them pushes it all the same.
+     */
+    lost: v.optional(
+      v.pipe(
+        v.array(
+          v.pipe(
+            v.object({ first: number, last: number }),
+            v.check(({ first, last }) => first <= last, 'the first number is above the last'),
+          ),
+        ),
+        v.maxLength(LIMITS.lostTold),
+      ),
+    ),
     /** Why nothing more is taken of this stream now, and after how long to try again. */
     stall: v.optional(v.object({ code, retryAfterMs: count })),
   }),

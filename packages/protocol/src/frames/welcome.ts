@@ -19,7 +19,7 @@ export const welcome = v.object({
   }),
   /** One state for each stream of the hello. */
   streams: v.array(streamState),
-  /** The gateway's wall clock, for display only. */
+  /** The gateway's wall clock in Unix milliseconds: for display, and to tell whether the device's own can be believed. */
   serverTimeMs: count,
 });
 

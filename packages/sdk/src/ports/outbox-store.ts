@@ -43,8 +43,21 @@ export interface OutboxStore {
   settle(holder: string, settlement: Settlement): Promise<boolean>;
 
   /**
+   * Takes back what was settled, in one transaction, because the gateway has forgotten it: marks go down to what it holds, and
+   * everything behind them in the log waits again. Does so if `holder` still holds the drain lease.
+   */
+  reopen(holder: string, reopening: Reopening): Promise<ReopenResult>;
+
+  /**
+   * Gives the device another id, if it still has this one: then it has no session any more. Resolves with the id that it has
+   * afterwards.
+   */
+  renewDevice(request: { readonly from: DeviceId; readonly to: DeviceId }): Promise<DeviceId>;
+
+  /**
    * Removes settled segments older or more than what is kept for `find` and for re-sending, from the beginning of the log.
-   * Resolves with how many. An epoch that has nothing left and is as old may be forgotten, with its marks.
+   * Resolves with how many. An epoch that has nothing left and is as old may be forgotten, with its marks, unless one of
+   * them was taken back.
    */
   trim(request: { readonly savedBefore: number; readonly keepBytes: number }): Promise<number>;
 
@@ -153,11 +166,26 @@ export interface StoredSegment extends SegmentKey {
 }
 
 export interface LogState {
+  readonly device: DeviceId | undefined;
   readonly streams: readonly StreamMark[];
+  /** Of streams that were taken back: numbers that had been refused or skipped. */
+  readonly fates: readonly SettledFate[];
   /** Every segment at or before this position is settled. */
   readonly settledUpTo: number;
   readonly session: Session | undefined;
   readonly generation: GenerationId | undefined;
+  /** How often marks were taken back: who knows another count has to read everything anew. */
+  readonly reopenings: number;
+  /** Oldest first. */
+  readonly contacts: readonly Contact[];
+}
+
+/** A welcome of the gateway: what was saved before it, and what after it. */
+export interface Contact {
+  /** Everything at or before this position was in the log. */
+  readonly upTo: number;
+  /** The gateway's clock, in Unix milliseconds. */
+  readonly timeMs: number;
 }
 
 /** How far the gateway's answers for a stream have been written down. */
@@ -165,6 +193,45 @@ export interface StreamMark {
   readonly stream: StreamKey;
   readonly acknowledged: number;
   readonly acknowledgedId: MessageId;
+  /** Set while messages above `acknowledged` wait that were acknowledged before the gateway's store went back in time. */
+  readonly reopened?: Reopened;
+}
+
+export interface Reopened {
+  /** The highest number that was ever acknowledged. */
+  readonly upTo: number;
+  /** Under which generation; undefined when that is not known. */
+  readonly generation: GenerationId | undefined;
+}
+
+/** A number that became no message in the queue, and why. */
+export interface SettledFate {
+  readonly stream: StreamKey;
+  readonly number: number;
+  readonly code: string;
+}
+
+/** What the gateway's store holds, where that is less than what it had acknowledged. */
+export interface Reopening {
+  readonly streams: readonly ReopenedStream[];
+  readonly session: Session;
+  readonly generation: GenerationId;
+}
+
+export interface ReopenedStream {
+  readonly stream: StreamKey;
+  readonly accepted: number;
+  /** Undefined when nothing is accepted. */
+  readonly acceptedId: MessageId | undefined;
+  /** Numbers up to `accepted` that are missing there: the mark goes down before those of them that the log still has. */
+  readonly lost: readonly { readonly first: number; readonly last: number }[];
+}
+
+export interface ReopenResult {
+  /** False when another tab has the lease: then nothing was written. */
+  readonly held: boolean;
+  /** How many marks went down. */
+  readonly reopened: number;
 }
 
 export interface Settlement {
@@ -173,6 +240,7 @@ export interface Settlement {
   readonly settledUpTo?: number;
   readonly session?: Session;
   readonly generation?: GenerationId;
+  readonly contacts?: readonly Contact[];
 }
 
 export interface DrainLease {

@@ -1,4 +1,11 @@
-import { decodeDown, encodeUp, instant, type Instant, ProtocolError } from '@fieldpost/protocol';
+import {
+  decodeDown,
+  type DeviceId,
+  encodeUp,
+  instant,
+  type Instant,
+  ProtocolError,
+} from '@fieldpost/protocol';
 import type { DeviceEffect, DeviceEvent, DeviceState } from '../core/device/device-state.ts';
 import { deviceDeadline, stepDevice } from '../core/device/device.ts';
 import type { SessionProblem } from '../core/session/session-state.ts';
@@ -26,6 +33,8 @@ export interface RunnerPorts {
 interface RunnerListener {
   /** Streams have been settled, here or elsewhere. */
   announced(effect: Extract<DeviceEffect, { type: 'announce' }>): void;
+  /** Another copy of the data kept the old id. */
+  deviceRenewed(device: DeviceId): void;
   endEpoch(effect: Extract<DeviceEffect, { type: 'endEpoch' }>): void;
   /** Undefined after a settlement that worked. */
   storageChanged(error: unknown): void;
@@ -40,6 +49,7 @@ export interface RunnerOptions {
   readonly lockName: string;
   readonly gateway: () => string | Promise<string>;
   readonly token: () => string | Promise<string>;
+  readonly mintDevice: () => DeviceId;
   readonly listener: RunnerListener;
 }
 
@@ -129,7 +139,7 @@ export class DeviceRunner {
       case 'list':
         return this.#request(
           store.listSegments({ after: effect.after }),
-          (keys) => ({ type: 'listed', keys }),
+          (keys) => ({ type: 'listed', after: effect.after, keys }),
           () => ({ type: 'listFailed' }),
         );
       case 'load': {
@@ -142,6 +152,10 @@ export class DeviceRunner {
       }
       case 'settle':
         return this.#settle(effect);
+      case 'reopen':
+        return this.#reopen(effect);
+      case 'renewDevice':
+        return this.#renewDevice(effect.from);
       case 'askLease':
         return this.#request(
           store.lease({ holder, until: effect.until, now: effect.now }),
@@ -193,6 +207,26 @@ export class DeviceRunner {
         listener.storageChanged(error);
         return { type: 'settleFailed' };
       },
+    );
+  }
+
+  #reopen({ reopening }: Extract<DeviceEffect, { type: 'reopen' }>): void {
+    this.#request(
+      this.#ports.store.reopen(this.#options.state.holder, reopening),
+      (result) => ({ type: 'reopened', result }),
+      () => ({ type: 'reopened', result: undefined }),
+    );
+  }
+
+  #renewDevice(from: DeviceId): void {
+    const { listener, ports } = this.#options;
+    this.#request(
+      ports.store.renewDevice({ from, to: this.#options.mintDevice() }),
+      (device) => {
+        listener.deviceRenewed(device);
+        return { type: 'deviceRenewed', device };
+      },
+      () => ({ type: 'deviceRenewed', device: undefined }),
     );
   }
 

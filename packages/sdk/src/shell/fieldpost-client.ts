@@ -34,7 +34,6 @@ export interface ClientOptions {
 
 /** Joins the loop, the saver and what the app sees. */
 export class FieldpostClient implements Fieldpost {
-  readonly device: DeviceId;
   readonly status: Status;
   readonly outbox: OutboxView;
   readonly #options: ClientOptions;
@@ -69,7 +68,6 @@ export class FieldpostClient implements Fieldpost {
   private constructor(options: ClientOptions, device: DeviceId, mint: Mint) {
     const { store, clock } = options.ports;
     const epoch = mint.epoch();
-    this.device = device;
     this.#options = options;
     const { client, socketAllowed } = options;
     this.#state = createDevice({ device, holder: mint.uuid(), client, epoch, socketAllowed });
@@ -84,7 +82,7 @@ export class FieldpostClient implements Fieldpost {
       keepBytes: options.keepDeliveredBytes,
     });
     this.#saver = this.#createSaver(mint, epoch);
-    this.#runner = this.#createRunner();
+    this.#runner = this.#createRunner(mint);
     this.outbox = new OutboxView({
       store,
       deliveries: this.#deliveries,
@@ -93,6 +91,10 @@ export class FieldpostClient implements Fieldpost {
         new Promise((resolve, reject) => this.#save(lane, body, properties, undefined, resolve, reject)),
       lettersChanged: () => this.#countLetters(),
     });
+  }
+
+  get device(): DeviceId {
+    return this.#state.device;
   }
 
   queue<Body = unknown>(name: string): Queue<Body> {
@@ -186,7 +188,7 @@ export class FieldpostClient implements Fieldpost {
     });
   }
 
-  #createRunner(): DeviceRunner {
+  #createRunner(mint: Mint): DeviceRunner {
     const { ports, name, gateway, token } = this.#options;
     return new DeviceRunner({
       ports,
@@ -194,7 +196,9 @@ export class FieldpostClient implements Fieldpost {
       lockName: name,
       gateway,
       token,
+      mintDevice: () => mint.uuid() as DeviceId,
       listener: {
+        deviceRenewed: (device) => ports.marker.write(device),
         announced: ({ marks, deadLetters }) => {
           this.#deliveries.settled(marks, deadLetters);
           if (deadLetters === undefined || deadLetters.length > 0) this.#countLetters();

@@ -1,11 +1,11 @@
 import type { Problem, Status, StatusSnapshot, StorageState } from '../api/status.ts';
 import type { DeviceState } from '../core/device/device-state.ts';
-import { isOnline } from '../core/device/device.ts';
+import { isOnline, isSendingAgain } from '../core/device/device.ts';
 import { oldestSavedAt } from '../core/outbox/outbox.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const WENT_BACK =
-  'the gateway has forgotten messages that it had acknowledged; it was probably restored from a backup';
+  'the gateway has forgotten messages that it had acknowledged, as when it is restored from a backup; they are sent again';
 
 /** Shows how the outbox stands to those who watch. */
 export class StatusBoard implements Status {
@@ -64,7 +64,7 @@ export class StatusBoard implements Status {
   /** Shows the state of the machine, and tells the listeners if anything changed. */
   show(device: DeviceState): void {
     this.#showSessionProblem(device);
-    if (device.gatewayWentBack) this.report('gateway-went-back', WENT_BACK);
+    if (isSendingAgain(device)) this.report('gateway-went-back', WENT_BACK);
     else this.solve('gateway-went-back');
     const { outbox } = device;
     const oldest = oldestSavedAt(outbox);

@@ -37,6 +37,12 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
       return addFate(streamOf(disk, change.stream, undo).refusals, change.fate, undo);
     case 'skip':
       return addFate(streamOf(disk, change.stream, undo).skips, change.fate, undo);
+    case 'put-lost':
+      return put(streamOf(disk, change.stream, undo).lost, change.range.first, change.range, undo);
+    case 'remove-lost':
+      return remove(streamOf(disk, change.stream, undo).lost, change.first, undo);
+    case 'change-generation':
+      return changeGeneration(disk, change, undo);
     case 'put-queue':
       return putQueue(disk, change.row, undo);
     case 'delete-queue':
@@ -59,6 +65,28 @@ function put<Key, Row>(rows: Map<Key, Row>, key: Key, row: Row, undo: Undo[]): v
   const before = rows.get(key);
   undo.push(() => (before === undefined ? rows.delete(key) : rows.set(key, before)));
   rows.set(key, row);
+}
+
+function remove<Key, Row>(rows: Map<Key, Row>, key: Key, undo: Undo[]): void {
+  const before = rows.get(key);
+  if (before === undefined) return;
+  undo.push(() => rows.set(key, before));
+  rows.delete(key);
+}
+
+function changeGeneration(
+  disk: MemoryDisk,
+  { generation, former }: Extract<Change, { type: 'change-generation' }>,
+  undo: Undo[],
+): void {
+  const before = disk.generation;
+  const added = [before, ...former].filter((known) => !disk.formerGenerations.has(known));
+  undo.push(() => {
+    disk.generation = before;
+    for (const known of added) disk.formerGenerations.delete(known);
+  });
+  disk.generation = generation;
+  for (const known of added) disk.formerGenerations.add(known);
 }
 
 function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[]): void {
@@ -106,7 +134,14 @@ function streamOf(disk: MemoryDisk, key: StreamKey, undo: Undo[]): MemoryStream 
   const text = streamKeyText(key);
   const known = disk.streams.get(text);
   if (known !== undefined) return known;
-  const stream: MemoryStream = { accepted: 0, acceptedId: undefined, refusals: new Map(), skips: new Map() };
+  const stream: MemoryStream = {
+    key: { epoch: key.epoch, queue: key.queue, priority: key.priority },
+    accepted: 0,
+    acceptedId: undefined,
+    refusals: new Map(),
+    skips: new Map(),
+    lost: new Map(),
+  };
   put(disk.streams, text, stream, undo);
   return stream;
 }

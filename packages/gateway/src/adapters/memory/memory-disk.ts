@@ -1,9 +1,17 @@
-import { type DeviceId, type EpochId, type GenerationId, LIMITS, type MessageId } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  LIMITS,
+  type MessageId,
+  type StreamKey,
+} from '@fieldpost/protocol';
 import { NEVER } from '../../core/never.ts';
 import type {
   DeviceRow,
   EpochRow,
   JobRow,
+  LostRange,
   MessageOrigin,
   MessageStory,
   NumberedFate,
@@ -16,9 +24,11 @@ import type {
  * would, and the next store opened on it finds everything there.
  */
 export interface MemoryDisk {
-  readonly generation: GenerationId;
+  generation: GenerationId;
+  readonly formerGenerations: Set<GenerationId>;
   readonly devices: Map<DeviceId, DeviceRow>;
   readonly epochs: Map<EpochId, EpochRow>;
+  readonly retired: Set<EpochId>;
   /** By `streamKeyText`. */
   readonly streams: Map<string, MemoryStream>;
   readonly queues: Map<string, MemoryQueue>;
@@ -27,16 +37,21 @@ export interface MemoryDisk {
   readonly unjournaled: Map<string, number>;
   /** The backups made of it, by file name. */
   readonly files: Map<string, MemoryDisk>;
+  /** The last opening of it. */
+  opening: string;
   /** A store is open on it. */
   inUse: boolean;
 }
 
 export interface MemoryStream {
+  readonly key: StreamKey;
   accepted: number;
   acceptedId: MessageId | undefined;
   /** By number. */
   readonly refusals: Map<number, NumberedFate>;
   readonly skips: Map<number, NumberedFate>;
+  /** By first number. */
+  readonly lost: Map<number, LostRange>;
 }
 
 export interface MemoryQueue {
@@ -85,13 +100,16 @@ const PRIORITIES = LIMITS.priorityMax + 1;
 export function createMemoryDisk(generation: GenerationId): MemoryDisk {
   return {
     generation,
+    formerGenerations: new Set(),
     devices: new Map(),
     epochs: new Map(),
+    retired: new Set(),
     streams: new Map(),
     queues: new Map(),
     jobs: new Map(),
     unjournaled: new Map(),
     files: new Map(),
+    opening: '',
     inUse: false,
   };
 }

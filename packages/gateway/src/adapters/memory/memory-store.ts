@@ -1,39 +1,39 @@
-import { bytesFromUuid, type GenerationId, invariant, streamKeyText } from '@fieldpost/protocol';
+import { bytesFromUuid, type DeviceId, type GenerationId, invariant } from '@fieldpost/protocol';
 import { afterFailedDelivery, afterRejection, leaseTerms, type Outcome } from '../../core/failed-delivery.ts';
 import { matcherOf } from '../../core/matches-message.ts';
 import { NEVER } from '../../core/never.ts';
-import { isJournal, isSubqueue, parentOf } from '../../core/queue-address.ts';
+import { isSubqueue, parentOf } from '../../core/queue-address.ts';
 import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
-import { addRuleTargets } from '../../core/rule-targets.ts';
 import { StoreError } from '../../core/store-error.ts';
-import { firstFates } from '../../core/told-fates.ts';
 import type {
   Decision,
+  DeviceRow,
   GatewayStore,
   JobRow,
   JobStep,
   JobStepRequest,
   LeasedMessage,
+  LostRecord,
   MessageState,
   NewJob,
   PeekedMessage,
   PeekPage,
   PeekRequest,
   QueueInfo,
-  QueueRow,
-  QueueUsage,
   ReceiveRequest,
+  RetireRequest,
+  RetireResult,
   Scope,
   Settlement,
   SettleRequest,
   SettleResult,
   Snapshot,
   StoredMessage,
-  StreamRow,
   SweepResult,
 } from '../../ports/gateway-store.ts';
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
 import { applyOutcome, sweepQueues } from './end-messages.ts';
+import { loadSnapshot, usageOf } from './load-snapshot.ts';
 import {
   inQueueOrder,
   ofSamePriority,
@@ -43,6 +43,7 @@ import {
   messageBytes,
 } from './memory-disk.ts';
 import { cancelMemoryJob, startMemoryJob, stepMemoryJob } from './memory-jobs.ts';
+import { retireEpochs } from './retire-epochs.ts';
 
 /** What a memory store is opened with. */
 export interface MemoryStoreOptions {
@@ -59,8 +60,11 @@ export function openMemoryStore(disk: MemoryDisk, options: MemoryStoreOptions = 
   if (disk.inUse)
     throw new StoreError('store-locked', 'another store is open on this memory disk; close it first');
   disk.inUse = true;
+  disk.opening = `opening ${++openings}`;
   return new MemoryStore(disk, options);
 }
+
+let openings = 0;
 
 /** See {@link openMemoryStore}. */
 export class MemoryStore implements GatewayStore {
@@ -201,6 +205,29 @@ export class MemoryStore implements GatewayStore {
     });
   }
 
+  listLost(limit: number): Promise<readonly LostRecord[]> {
+    return this.#call(() => {
+      const records = [...this.#disk.streams.values()].flatMap(({ key, lost }) =>
+        [...lost.values()].map((range) => ({ ...range, stream: key })),
+      );
+      return records.toSorted((left, right) => left.first - right.first).slice(0, limit);
+    });
+  }
+
+  listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {
+    return this.#call(() => {
+      const rows = [...this.#disk.devices.values()].filter(({ device }) => device > (request.after ?? ''));
+      return rows.toSorted((left, right) => (left.device < right.device ? -1 : 1)).slice(0, request.limit);
+    });
+  }
+
+  retireEpochs(request: RetireRequest): Promise<RetireResult> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      return retireEpochs(this.#disk, request);
+    });
+  }
+
   /** Keeps the copy on the disk object itself, under the name `file`. */
   backup(file: string): Promise<void> {
     return this.#call(() => {
@@ -208,6 +235,7 @@ export class MemoryStore implements GatewayStore {
         throw new StoreError('conflict', `the backup "${file}" exists; name another file`);
       const copy = structuredClone({ ...this.#disk, files: new Map() });
       const generation = nextGeneration(this.#disk.generation, this.#disk.files.size + 1);
+      copy.formerGenerations.add(this.#disk.generation);
       this.#disk.files.set(file, { ...copy, generation, inUse: false });
     });
   }
@@ -249,77 +277,11 @@ function nextGeneration(generation: GenerationId, count: number): GenerationId {
   return (generation.slice(0, 24) + last.toString(16).padStart(12, '0')) as GenerationId;
 }
 
-/** What a transaction looks at. */
-export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
-  const streams = new Map<string, StreamRow>();
-  for (const { key, since } of scope.streams ?? []) {
-    const text = streamKeyText(key);
-    const stream = disk.streams.get(text);
-    if (stream?.acceptedId === undefined) continue;
-    streams.set(text, {
-      accepted: stream.accepted,
-      acceptedId: stream.acceptedId,
-      ...firstFates(
-        above(stream.refusals, since),
-        above(stream.skips, since),
-        scope.fatesMax ?? Number.POSITIVE_INFINITY,
-      ),
-    });
-  }
-  const queues = new Map([...pick(disk.queues, scope.queues)].map(([name, { row }]) => [name, row]));
-  addRuleTargets(queues, (name) => disk.queues.get(name)?.row);
-  return {
-    device: scope.device === undefined ? undefined : disk.devices.get(scope.device),
-    epochs: pick(disk.epochs, scope.epochs),
-    streams,
-    queues,
-    usage: new Map([...queues.values()].filter(hasQuota).map(({ name }) => [name, usageOf(disk, name)])),
-    sends: new Map(
-      (scope.sends ?? []).flatMap(({ queue, id }) => {
-        const row = disk.queues.get(queue)?.sends.get(id);
-        return row === undefined ? [] : [[id, row] as const];
-      }),
-    ),
-  };
-}
-
-function hasQuota(row: QueueRow): boolean {
-  return row.quotaMessages !== undefined || row.quotaBytes !== undefined;
-}
-
-/** What a queue holds with its subqueues, its journal aside. */
-function usageOf(disk: MemoryDisk, name: string): QueueUsage {
-  const usage = { messages: 0, bytes: 0 };
-  for (const [other, queue] of disk.queues) {
-    if (parentOf(other) !== name || isJournal(other)) continue;
-    usage.bytes += queue.bytes;
-    for (const messages of queue.priorities) usage.messages += messages.size;
-  }
-  return usage;
-}
-
 /** The queue of this name; undefined for a subqueue that is not there now, which is one without messages. */
 function queueOrEmpty(disk: MemoryDisk, name: string): MemoryQueue | undefined {
   if (!isSubqueue(name)) return queueNamed(disk, name);
   queueNamed(disk, parentOf(name));
   return disk.queues.get(name);
-}
-
-function above<Fate extends { readonly number: number }>(
-  fates: ReadonlyMap<number, Fate>,
-  since: number,
-): Fate[] {
-  const found = [...fates.values()].filter((fate) => fate.number > since);
-  return found.toSorted((left, right) => left.number - right.number);
-}
-
-function pick<Key, Row>(rows: ReadonlyMap<Key, Row>, keys: readonly Key[] = []): Map<Key, Row> {
-  const picked = new Map<Key, Row>();
-  for (const key of keys) {
-    const row = rows.get(key);
-    if (row !== undefined) picked.set(key, row);
-  }
-  return picked;
 }
 
 function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {

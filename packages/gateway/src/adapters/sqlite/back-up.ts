@@ -51,6 +51,10 @@ function separate(file: string): void {
     copy.pragma('journal_mode = DELETE');
     copy.pragma('synchronous = FULL');
     copy.exec('BEGIN');
+    copy.exec(
+      `INSERT INTO former_generations (generation) SELECT value FROM meta WHERE name = 'generation'
+       ON CONFLICT DO NOTHING`,
+    );
     copy.prepare("UPDATE meta SET value = ? WHERE name = 'generation'").run(randomUUID());
     const mark = copy.prepare<[], { value: number }>('SELECT abs(random() % 2147483647) AS value');
     copy.pragma(`user_version = ${mark.get()?.value ?? 0}`);

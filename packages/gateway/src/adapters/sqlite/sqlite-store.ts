@@ -1,19 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import type { GenerationId } from '@fieldpost/protocol';
+import type { DeviceId, GenerationId } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
-import { StoreError } from '../../core/store-error.ts';
+import type { StoreError } from '../../core/store-error.ts';
 import type {
   Decision,
+  DeviceRow,
   GatewayStore,
   JobRow,
   JobStep,
   JobStepRequest,
   LeasedMessage,
+  LostRecord,
   NewJob,
   PeekPage,
   PeekRequest,
   QueueInfo,
   ReceiveRequest,
+  RetireRequest,
+  RetireResult,
   Scope,
   SettleRequest,
   SettleResult,
@@ -22,6 +26,7 @@ import type {
 } from '../../ports/gateway-store.ts';
 import { backUp } from './back-up.ts';
 import { Dues } from './dues.ts';
+import { Generations } from './generations.ts';
 import { GroupCommit } from './group-commit.ts';
 import { LogCycle } from './log-cycle.ts';
 import { migrate } from './migrate.ts';
@@ -32,11 +37,14 @@ import { prepareEndMessages } from './operations/end-messages.ts';
 import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type Jobs, prepareJobs } from './operations/jobs.ts';
+import { type ListDevices, prepareListDevices } from './operations/list-devices.ts';
 import { type LoadSnapshot, prepareLoadSnapshot } from './operations/load-snapshot.ts';
+import { LostRanges } from './operations/lost-ranges.ts';
 import { type Peek, preparePeek } from './operations/peek.ts';
 import { preparePruneSends, type PruneSends } from './operations/prune-sends.ts';
 import { preparePutQueue } from './operations/put-queue.ts';
 import { prepareReceive, type Receive } from './operations/receive.ts';
+import { prepareRetireEpochs, type RetireEpochs } from './operations/retire-epochs.ts';
 import { prepareSettle, type Settle } from './operations/settle.ts';
 import { prepareSweep, type Sweep } from './operations/sweep.ts';
 import { prepareTakeOut } from './operations/take-out.ts';
@@ -91,8 +99,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Gate
   try {
     const log = new LogCycle(database, logBytesMax);
     log.carryOver();
-    const generation = initialise(database, log);
-    return new SqliteStore(database, log, generation, options.onFailure);
+    initialise(database, log);
+    return new SqliteStore(database, log, options.onFailure);
   } catch (error) {
     closeDatabase(database);
     throw openingError(error, file);
@@ -100,25 +108,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Gate
 }
 
 /** Brings the schema up to date and gives a new store its generation, in one transaction. */
-function initialise(database: Database.Database, log: LogCycle): GenerationId {
+function initialise(database: Database.Database, log: LogCycle): void {
   database.exec('BEGIN IMMEDIATE');
   log.mark();
   migrate(database);
   database
     .prepare("INSERT INTO meta (name, value) VALUES ('generation', ?) ON CONFLICT DO NOTHING")
     .run(randomUUID());
-  const generation = database
-    .prepare<[], { value: string }>("SELECT value FROM meta WHERE name = 'generation'")
-    .get();
   database.exec('COMMIT');
   log.committed();
-  if (generation === undefined)
-    throw new StoreError('store-damaged', `${database.name} has no generation: restore a backup`);
-  return generation.value as GenerationId;
 }
 
 class SqliteStore implements GatewayStore {
-  readonly generation: GenerationId;
+  readonly #generations: Generations;
+  readonly #lost: LostRanges;
+  readonly #retire: RetireEpochs;
+  readonly #listDevices: ListDevices;
   readonly #database: Database.Database;
   readonly #commits: GroupCommit;
   readonly #queues: QueueStates;
@@ -140,17 +145,17 @@ class SqliteStore implements GatewayStore {
   #running: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
-  constructor(
-    database: Database.Database,
-    log: LogCycle,
-    generation: GenerationId,
-    onFailure: SqliteStoreOptions['onFailure'],
-  ) {
+  constructor(database: Database.Database, log: LogCycle, onFailure: SqliteStoreOptions['onFailure']) {
     const symbols = new Symbols(database);
-    this.generation = generation;
     this.#database = database;
+    this.#generations = new Generations(database);
+    this.#generations.get();
+    this.#lost = new LostRanges(database, symbols);
     this.#queues = new QueueStates(database);
-    this.#load = prepareLoadSnapshot(database, symbols, this.#queues);
+    const rows = { symbols, queues: this.#queues, generations: this.#generations, lost: this.#lost };
+    this.#load = prepareLoadSnapshot(database, rows);
+    this.#retire = prepareRetireEpochs(database, symbols);
+    this.#listDevices = prepareListDevices(database);
     this.#dues = new Dues(database);
     const groups = prepareGroups(database);
     const insert = prepareInsertMessages(database, this.#dues, groups);
@@ -165,7 +170,7 @@ class SqliteStore implements GatewayStore {
         this.#unjournaled.set(queue, (this.#unjournaled.get(queue) ?? 0) + messages),
     });
     const append = prepareAppend(symbols, insert);
-    this.#write = prepareWriteChange(database, symbols, this.#queues, { append, putQueue });
+    this.#write = prepareWriteChange(database, rows, { append, putQueue });
     this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
     this.#settle = prepareSettle(database, this.#queues, this.#dues, ending);
     this.#jobs = prepareJobs(database, this.#queues, ending);
@@ -179,12 +184,18 @@ class SqliteStore implements GatewayStore {
       onTakenBack: () => {
         symbols.forget();
         this.#queues.forgetAll();
+        this.#generations.forget();
+        this.#lost.forget();
         this.#dues.forget();
       },
       onFailure: (error) => onFailure?.(error),
     });
     this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work));
     this.#sweeper.resume();
+  }
+
+  get generation(): GenerationId {
+    return this.#generations.get().current;
   }
 
   transact<Result>(scope: Scope, decide: (snapshot: Snapshot) => Decision<Result>): Promise<Result> {
@@ -268,6 +279,18 @@ class SqliteStore implements GatewayStore {
       const queue = this.#queues.find(name);
       return queue === undefined ? undefined : this.#describe.held(queue, now).nextVisibleAt;
     });
+  }
+
+  listLost(limit: number): Promise<readonly LostRecord[]> {
+    return this.#commits.read(() => this.#lost.list(limit));
+  }
+
+  listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {
+    return this.#commits.read(() => this.#listDevices(request));
+  }
+
+  retireEpochs(request: RetireRequest): Promise<RetireResult> {
+    return this.#commits.write(() => this.#retire(request));
   }
 
   async pruneSends(before: number, max: number): Promise<number> {

@@ -49,11 +49,13 @@ export function deviceRow(number: number, changes: Partial<DeviceRow> = {}): Dev
     device: deviceId(number),
     subject: 'rep-1',
     session: { number: 1, nonce: '00112233445566778899aabb' as SessionNonce },
+    opening: 'suite',
     revoked: false,
     client: 'suite/1.0',
     firstSeenAt: NOW,
     lastSeenAt: NOW,
     waitingMessages: 0,
+    forks: 0,
     ...changes,
   };
 }

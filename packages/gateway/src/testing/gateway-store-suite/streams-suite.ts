@@ -33,6 +33,8 @@ export function streamsSuite(store: () => GatewayStore): void {
       sends: [{ queue: 'orders', id: messageId(1) }],
     });
     expect(snapshot).toEqual({
+      generations: { current: store().generation, former: new Set(), opening: expect.any(String) as string },
+      retired: new Set(),
       device: undefined,
       epochs: new Map(),
       streams: new Map(),
@@ -53,10 +55,14 @@ export function streamsSuite(store: () => GatewayStore): void {
     );
     const device = deviceRow(1, {
       session: { number: BIG, nonce: 'ffeeddccbbaa998877665544' as SessionNonce },
+      opening: 'another',
       revoked: true,
       client: 'other/2.0',
       lastSeenAt: BIG,
       waitingMessages: BIG,
+      parentSession: { number: BIG - 1, nonce: '0011223344556677' as SessionNonce },
+      forks: 3,
+      forkedAt: NOW,
     });
     await write(
       store(),

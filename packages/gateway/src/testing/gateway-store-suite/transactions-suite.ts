@@ -162,6 +162,8 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
         (loaded) => ({ changes: [], result: loaded }),
       );
       expect(snapshot).toEqual({
+        generations: { current: generation, former: new Set(), opening: expect.any(String) as string },
+        retired: new Set(),
         device: deviceRow(1, { waitingMessages: 7 }),
         epochs: new Map([[epochId(1), { epoch: epochId(1), subject: 'rep-1', closedAt: NOW }]]),
         streams: new Map([

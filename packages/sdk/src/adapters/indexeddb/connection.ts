@@ -2,7 +2,7 @@ import type { DeviceId } from '@fieldpost/protocol';
 import { openDB, unwrap } from 'idb';
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { errorName, failureKind, isCommitError, toFieldpostError } from './failure.ts';
-import { parseDevice, parsePosition } from './record.ts';
+import { parseDevice, parseDevices, parsePosition } from './record.ts';
 import { type Db, type OutboxSchema, SCHEMA_STEPS, type SchemaStep } from './schema.ts';
 import { readValue, unheard, writeIn } from './transact.ts';
 
@@ -140,6 +140,10 @@ export class Connection {
     if (found === undefined) {
       this.#options.report(`the database "${this.#options.name}" was deleted while it was in use`);
       return this.#adopt(db, device);
+    }
+    if (parseDevices(await readValue(db, 'state', 'renewed')).includes(device)) {
+      this.#device = found;
+      return;
     }
     throw new FieldpostError(
       'storage-lost',

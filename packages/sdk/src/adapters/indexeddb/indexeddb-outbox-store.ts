@@ -8,6 +8,7 @@ import type {
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
 import { parseDevice } from './record.ts';
+import { renewDevice, reopen } from './reopen.ts';
 import { freeReserve, keepReserve } from './reserve.ts';
 import { type LogView, saveSegments } from './save.ts';
 import type { Db, SchemaStep } from './schema.ts';
@@ -50,7 +51,13 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
   return {
     open: (request) => open(connection, request),
     save,
-    readLog: () => connection.use('reading the log', (db) => readLog(db, report)),
+    readLog: () =>
+      connection.use('reading the log', async (db) => {
+        const log = await readLog(db, report);
+        // Another tab may have renewed it.
+        if (log.device !== undefined) connection.device = log.device;
+        return log;
+      }),
     loadSegments: (request) =>
       connection.use('loading segments', async (db) =>
         seen(connection, await loadSegments(db, request, report)),
@@ -61,6 +68,18 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       ),
     settle: (holder, settlement) =>
       connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
+    reopen: (holder, reopening) =>
+      connection.use('taking back what was settled', (db) => reopen(db, holder, reopening), full),
+    renewDevice: (request) =>
+      connection.use(
+        'renewing the device',
+        async (db) => {
+          const device = await renewDevice(db, request);
+          connection.device = device;
+          return device;
+        },
+        full,
+      ),
     trim: (request) =>
       connection.use(
         'trimming the log',

@@ -4,11 +4,22 @@ import type {
   FoundMessage,
   LogState,
   SegmentKey,
+  SettledFate,
   StoredSegment,
   StreamMark,
 } from '../../ports/outbox-store.ts';
 import { errorName } from './failure.ts';
-import { markKey, parseDeadLetter, parseLog, parseMark, parsePosition, parseSegment } from './record.ts';
+import {
+  fateKey,
+  markKey,
+  parseDeadLetter,
+  parseDevice,
+  parseFate,
+  parseLog,
+  parseMark,
+  parsePosition,
+  parseSegment,
+} from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, withoutWrite, type WrittenKey } from './segment-key.ts';
 import { stretchesNear } from './stretches-near.ts';
@@ -27,10 +38,11 @@ interface StoredKey {
 const KEYS_AT_ONCE = 512;
 
 export function readLog(db: Db, report: Report): Promise<LogState> {
-  return readIn(db, ['state', 'marks'], async (transaction) => {
+  return readIn(db, ['state', 'marks', 'fates'], async (transaction) => {
     const marks = transaction.objectStore('marks');
-    const [log, keys, values] = await together(
+    const [log, device, keys, values] = await together(
       () => transaction.objectStore('state').get('log'),
+      () => transaction.objectStore('state').get('device'),
       () => marks.getAllKeys(),
       () => marks.getAll(),
     );
@@ -40,7 +52,34 @@ export function readLog(db: Db, report: Report): Promise<LogState> {
       if (mark === undefined) report(`a stream's mark cannot be read and counts as none: ${describe(key)}`);
       else streams.push(mark);
     }
-    return { streams, ...parseLog(log) };
+    const reopened = streams.filter((mark) => mark.reopened !== undefined);
+    const fates = reopened.length === 0 ? [] : await readFates(transaction, reopened);
+    return { device: parseDevice(device), streams, fates, ...parseLog(log) };
+  });
+}
+
+/** What was refused or skipped in these streams. One that cannot be read may be sent as the message that it was. */
+async function readFates(
+  transaction: Transaction,
+  marks: readonly StreamMark[],
+): Promise<readonly SettledFate[]> {
+  const fates = transaction.objectStore('fates');
+  const found = await together(
+    ...marks.flatMap(({ stream }) => {
+      const range = IDBKeyRange.bound(
+        fateKey({ stream, number: 0 }),
+        fateKey({ stream, number: Number.MAX_SAFE_INTEGER }),
+      );
+      return [
+        (): Promise<unknown[]> => fates.getAllKeys(range),
+        (): Promise<unknown[]> => fates.getAll(range),
+      ];
+    }),
+  );
+  return marks.flatMap((_, index) => {
+    const values = found[2 * index + 1] ?? [];
+    const parsed = (found[2 * index] ?? []).map((key, at) => parseFate(key, values[at]));
+    return parsed.filter((fate) => fate !== undefined);
   });
 }
 

@@ -10,7 +10,7 @@ import {
   type EpochId,
   type StreamKey,
 } from '@fieldpost/protocol';
-import type { DeadLetter, DrainLease, StreamMark } from '../../ports/outbox-store.ts';
+import type { Contact, DeadLetter, DrainLease, SettledFate, StreamMark } from '../../ports/outbox-store.ts';
 import { crc32 } from './checksum.ts';
 
 // What the small records hold, and how each is read back: all of it or `undefined`, never an exception. Anybody may have
@@ -21,6 +21,8 @@ export interface LogRecord {
   readonly settledUpTo: number;
   readonly session: Session | undefined;
   readonly generation: GenerationId | undefined;
+  readonly reopenings: number;
+  readonly contacts: readonly Contact[];
 }
 
 /** What the trimmed segments of an epoch said of its tail. */
@@ -51,13 +53,22 @@ export function parseDevice(stored: unknown): DeviceId | undefined {
   return typeof stored === 'string' && isUuid(stored) ? (stored as DeviceId) : undefined;
 }
 
+/** Ids that the device had before, the last one last. */
+export function parseDevices(stored: unknown): readonly DeviceId[] {
+  return Array.isArray(stored) ? stored.map(parseDevice).filter((device) => device !== undefined) : [];
+}
+
 /** Part by part, so that one damaged part costs no other. */
 export function parseLog(stored: unknown): LogRecord {
-  const { settledUpTo, session, generation } = fields(stored);
+  const { settledUpTo, session, generation, reopenings, contacts } = fields(stored);
   return {
     settledUpTo: isCount(settledUpTo) ? settledUpTo : 0,
     session: parseSession(session),
-    generation: isUuidText(generation) ? (generation as GenerationId) : undefined,
+    generation: parseGeneration(generation),
+    reopenings: isCount(reopenings) ? reopenings : 0,
+    contacts: Array.isArray(contacts)
+      ? contacts.map(parseContact).filter((contact) => contact !== undefined)
+      : [],
   };
 }
 
@@ -87,9 +98,36 @@ export function parseSegment(stored: unknown, key: ArrayBuffer, bytes: number): 
 
 export function parseMark(key: unknown, stored: unknown): StreamMark | undefined {
   const stream = parseStream(key);
-  const { acknowledged, acknowledgedId } = fields(stored);
+  const { acknowledged, acknowledgedId, reopened } = fields(stored);
   if (stream === undefined || !isCount(acknowledged) || !isUuidText(acknowledgedId)) return undefined;
-  return { stream, acknowledged, acknowledgedId: acknowledgedId as MessageId };
+  const mark = { stream, acknowledged, acknowledgedId: acknowledgedId as MessageId };
+  const { upTo, generation } = fields(reopened);
+  return isCount(upTo) ? { ...mark, reopened: { upTo, generation: parseGeneration(generation) } } : mark;
+}
+
+export function fateKey({ stream, number }: Pick<SettledFate, 'stream' | 'number'>): IDBValidKey {
+  return [stream.epoch, stream.queue, stream.priority, number];
+}
+
+export function parseFate(key: unknown, stored: unknown): SettledFate | undefined {
+  if (!Array.isArray(key) || typeof stored !== 'string') return undefined;
+  const stream = parseStream(key.slice(0, 3));
+  const number: unknown = key[3];
+  return stream === undefined || !isCount(number) ? undefined : { stream, number, code: stored };
+}
+
+function parseContact(stored: unknown): Contact | undefined {
+  const { upTo, timeMs } = fields(stored);
+  return isCount(upTo) && isCount(timeMs) ? { upTo, timeMs } : undefined;
+}
+
+function parseGeneration(stored: unknown): GenerationId | undefined {
+  return isUuidText(stored) ? (stored as GenerationId) : undefined;
+}
+
+/** A mark's value. */
+export function markRecord({ acknowledged, acknowledgedId, reopened }: StreamMark): object {
+  return { acknowledged, acknowledgedId, ...(reopened === undefined ? {} : { reopened }) };
 }
 
 export function markKey({ epoch, queue, priority }: StreamKey): IDBValidKey {

@@ -18,7 +18,9 @@ export interface OutboxSchema extends DBSchema {
   marks: { key: IDBValidKey; value: unknown };
   /** Messages set aside, numbered in the order of being set aside. */
   deadLetters: { key: IDBValidKey; value: unknown; indexes: { id: IDBValidKey } };
-  /** Single records: `device`, `log`, `lease`, `trimmed`, `reserve`. */
+  /** By `[epoch, queue, priority, number]`: the code of what was refused or skipped, for as long as its segment is kept. */
+  fates: { key: IDBValidKey; value: unknown };
+  /** Single records: `device`, `log`, `lease`, `trimmed`, `renewed`, `reserve`. */
   state: { key: IDBValidKey; value: unknown };
 }
 
@@ -42,5 +44,8 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
     db.createObjectStore('marks');
     db.createObjectStore('deadLetters', { autoIncrement: true }).createIndex('id', 'id', { unique: true });
     db.createObjectStore('state');
+  },
+  (db) => {
+    db.createObjectStore('fates');
   },
 ];

@@ -1,12 +1,20 @@
 import type { MessageId } from '@fieldpost/protocol';
 import type { DeadLetter, DrainLease, Settlement } from '../../ports/outbox-store.ts';
-import { deadLetterRecord, markKey, parseLease, parseLog } from './record.ts';
+import {
+  deadLetterRecord,
+  fateKey,
+  type LogRecord,
+  markKey,
+  markRecord,
+  parseLease,
+  parseLog,
+} from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { type Aborted, together, unheard, writeIn } from './transact.ts';
 
 /** Writes what the gateway's answers say, if `holder` holds the drain lease as this transaction finds it. */
 export function settle(db: Db, holder: string, settlement: Settlement): Promise<boolean> {
-  return writeIn<boolean>(db, ['state', 'marks', 'deadLetters'], 'strict', async (transaction) => {
+  return writeIn<boolean>(db, ['state', 'marks', 'deadLetters', 'fates'], 'strict', async (transaction) => {
     const state = transaction.objectStore('state');
     const letters = latestOfEach(settlement.deadLetters ?? []);
     const byId = transaction.objectStore('deadLetters').index('id');
@@ -21,8 +29,11 @@ export function settle(db: Db, holder: string, settlement: Settlement): Promise<
     );
     if (parseLease(lease)?.holder !== holder) return { abort: false };
     putLog(transaction, log, settlement);
-    for (const { stream, acknowledged, acknowledgedId } of settlement.marks ?? []) {
-      unheard(transaction.objectStore('marks').put({ acknowledged, acknowledgedId }, markKey(stream)));
+    for (const mark of settlement.marks ?? []) {
+      unheard(transaction.objectStore('marks').put(markRecord(mark), markKey(mark.stream)));
+    }
+    for (const letter of letters) {
+      unheard(transaction.objectStore('fates').put(letter.code, fateKey(letter)));
     }
     // The same message set aside again takes its old place.
     for (const [index, letter] of letters.entries()) {
@@ -72,13 +83,15 @@ export function discardDeadLetter(db: Db, id: MessageId): Promise<boolean> {
 }
 
 function putLog(transaction: Transaction<'readwrite'>, stored: unknown, settlement: Settlement): void {
-  const { settledUpTo, session, generation } = settlement;
-  if (settledUpTo === undefined && session === undefined && generation === undefined) return;
+  const { settledUpTo, session, generation, contacts } = settlement;
+  if ([settledUpTo, session, generation, contacts].every((part) => part === undefined)) return;
   const before = parseLog(stored);
-  const log = {
+  const log: LogRecord = {
     settledUpTo: settledUpTo ?? before.settledUpTo,
     session: session ?? before.session,
     generation: generation ?? before.generation,
+    reopenings: before.reopenings,
+    contacts: contacts ?? before.contacts,
   };
   unheard(transaction.objectStore('state').put(log, 'log'));
 }

@@ -1,6 +1,7 @@
+import { streamKeyText } from '@fieldpost/protocol';
 import { laneText } from '../../core/lane.ts';
 import { forgetFences, putFence } from './fence.ts';
-import { type EpochRecord, parseEpochRecord, parseLog } from './record.ts';
+import { type EpochRecord, fateKey, parseEpochRecord, parseFate, parseLog, parseMark } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, type WrittenKey } from './segment-key.ts';
 import { together, unheard, writeIn } from './transact.ts';
@@ -18,7 +19,7 @@ export function trim(
 ): Promise<number> {
   return writeIn<number>(
     db,
-    ['segments', 'epochs', 'suppliedIds', 'marks', 'state'],
+    ['segments', 'epochs', 'suppliedIds', 'marks', 'fates', 'state'],
     'relaxed',
     async (transaction) => {
       const { settledUpTo } = parseLog(await transaction.objectStore('state').get('log'));
@@ -35,6 +36,7 @@ export function trim(
       unheard(forgetFences(transaction, last.position));
       await foldIntoEpochs(transaction, removed);
       await forgetSuppliedIds(transaction, last.position);
+      await forgetFates(transaction, removed);
       await forgetEpochs(transaction, keys.slice(removed.length), savedBefore);
       return removed.length;
     },
@@ -77,6 +79,22 @@ async function forgetSuppliedIds(transaction: Transaction<'readwrite'>, upTo: nu
   for (const id of gone) unheard(ids.delete(id));
 }
 
+async function forgetFates(
+  transaction: Transaction<'readwrite'>,
+  removed: readonly WrittenKey[],
+): Promise<void> {
+  const fates = transaction.objectStore('fates');
+  const stored: unknown[] = await fates.getAllKeys();
+  if (stored.length === 0) return;
+  // Segments are removed from the beginning of the log, and so from the beginning of each stream.
+  const last = new Map(removed.map(({ stream, first, count }) => [streamKeyText(stream), first + count - 1]));
+  for (const key of stored) {
+    const fate = parseFate(key, '');
+    if (fate !== undefined && fate.number <= (last.get(streamKeyText(fate.stream)) ?? 0))
+      unheard(fates.delete(fateKey(fate)));
+  }
+}
+
 async function forgetEpochs(
   transaction: Transaction<'readwrite'>,
   remaining: readonly WrittenKey[],
@@ -84,10 +102,11 @@ async function forgetEpochs(
 ): Promise<void> {
   const epochs = transaction.objectStore('epochs');
   const marks = transaction.objectStore('marks');
-  const [names, records, markKeys] = await together(
+  const [names, records, markKeys, markValues] = await together(
     () => epochs.getAllKeys(),
     () => epochs.getAll(),
     () => marks.getAllKeys(),
+    () => marks.getAll(),
   );
   const kept = new Set<unknown>(remaining.map(({ stream }) => stream.epoch));
   for (const [index, name] of names.entries()) {
@@ -95,8 +114,9 @@ async function forgetEpochs(
     if (record !== undefined && record.savedAt >= savedBefore) kept.add(name);
     if (!kept.has(name)) unheard(epochs.delete(name));
   }
-  for (const key of markKeys) {
+  for (const [index, key] of markKeys.entries()) {
     const epoch: unknown = Array.isArray(key) ? key[0] : undefined;
-    if (!kept.has(epoch)) unheard(marks.delete(key));
+    const isReopened = parseMark(key, markValues[index])?.reopened !== undefined;
+    if (!kept.has(epoch) && !isReopened) unheard(marks.delete(key));
   }
 }

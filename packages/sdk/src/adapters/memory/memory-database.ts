@@ -1,5 +1,13 @@
 import type { DeviceId, EpochId, GenerationId, MessageId, Session } from '@fieldpost/protocol';
-import type { DeadLetter, DrainLease, EpochTail, SegmentKey, StreamMark } from '../../ports/outbox-store.ts';
+import type {
+  Contact,
+  DeadLetter,
+  DrainLease,
+  EpochTail,
+  SegmentKey,
+  SettledFate,
+  StreamMark,
+} from '../../ports/outbox-store.ts';
 
 /**
  * What a memory outbox holds. Handles on one database are like tabs on one origin; a copy of it is a profile that was
@@ -16,10 +24,14 @@ export class MemoryDatabase {
   readonly suppliedIds: Map<MessageId, number>;
   /** By `streamKeyText`. */
   readonly marks: Map<string, StreamMark>;
+  /** By stream and number: what was refused or skipped, for as long as its segment is kept. */
+  readonly fates: Map<string, SettledFate>;
   deadLetters: readonly DeadLetter[] = [];
   settledUpTo = 0;
   session: Session | undefined;
   generation: GenerationId | undefined;
+  reopenings = 0;
+  contacts: readonly Contact[] = [];
   lease: DrainLease | undefined;
   /** Asked before each operation, and told whether it writes: what it returns happens. */
   fault: (operation: string, writes: boolean) => MemoryFault = () => 'none';
@@ -29,6 +41,7 @@ export class MemoryDatabase {
     this.tails = new Map();
     this.suppliedIds = new Map();
     this.marks = new Map();
+    this.fates = new Map();
   }
 
   /** The data as it is now, in a database of its own. */
@@ -40,10 +53,13 @@ export class MemoryDatabase {
     for (const [epoch, tail] of this.tails) copy.tails.set(epoch, tail);
     for (const [id, position] of this.suppliedIds) copy.suppliedIds.set(id, position);
     for (const [stream, mark] of this.marks) copy.marks.set(stream, mark);
+    for (const [place, fate] of this.fates) copy.fates.set(place, fate);
     copy.deadLetters = this.deadLetters;
     copy.settledUpTo = this.settledUpTo;
     copy.session = this.session;
     copy.generation = this.generation;
+    copy.reopenings = this.reopenings;
+    copy.contacts = this.contacts;
     copy.lease = this.lease;
     return copy;
   }

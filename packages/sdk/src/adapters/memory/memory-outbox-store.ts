@@ -1,7 +1,14 @@
-import { type EpochId, type MessageId, type StreamKey, streamKeyText } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type EpochId,
+  type MessageId,
+  type StreamKey,
+  streamKeyText,
+} from '@fieldpost/protocol';
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { laneText } from '../../core/lane.ts';
 import { countEntries, entryAt, messageIdOf } from '../../core/outbox/entry-walk.ts';
+import { planReopening } from '../../core/outbox/plan-reopening.ts';
 import type {
   DeadLetter,
   DrainLease,
@@ -12,6 +19,8 @@ import type {
   OpenRequest,
   OutboxStore,
   RecentWrite,
+  Reopening,
+  ReopenResult,
   SaveDecision,
   SavedSegments,
   SegmentKey,
@@ -60,10 +69,16 @@ class MemoryOutboxStore implements OutboxStore {
 
   readLog(): Promise<LogState> {
     return this.#perform('readLog', false, (database) => ({
+      device: database.device,
       streams: [...database.marks.values()],
+      fates: [...database.fates.values()].filter(
+        ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
+      ),
       settledUpTo: database.settledUpTo,
       session: database.session,
       generation: database.generation,
+      reopenings: database.reopenings,
+      contacts: database.contacts,
     }));
   }
 
@@ -95,10 +110,38 @@ class MemoryOutboxStore implements OutboxStore {
       if (database.lease?.holder !== holder) return false;
       for (const mark of settlement.marks ?? []) database.marks.set(streamKeyText(mark.stream), mark);
       database.deadLetters = withLetters(database.deadLetters, settlement.deadLetters ?? []);
+      for (const { stream, number, code } of settlement.deadLetters ?? [])
+        database.fates.set(`${streamKeyText(stream)} ${number}`, { stream, number, code });
+      database.contacts = settlement.contacts ?? database.contacts;
       database.settledUpTo = settlement.settledUpTo ?? database.settledUpTo;
       database.session = settlement.session ?? database.session;
       database.generation = settlement.generation ?? database.generation;
       return true;
+    });
+  }
+
+  reopen(holder: string, reopening: Reopening): Promise<ReopenResult> {
+    return this.#perform('reopen', true, (database) => {
+      if (database.lease?.holder !== holder) return { held: false, reopened: 0 };
+      const { settledUpTo, generation } = database;
+      const keys = [...database.segments.values()].map(({ key }) => key);
+      const stored = { marks: [...database.marks.values()], settledUpTo, generation };
+      const plan = planReopening(reopening.streams, stored, keys);
+      for (const mark of plan.marks) database.marks.set(streamKeyText(mark.stream), mark);
+      database.settledUpTo = plan.settledUpTo;
+      database.session = reopening.session;
+      database.generation = reopening.generation;
+      if (plan.marks.length > 0) database.reopenings++;
+      return { held: true, reopened: plan.marks.length };
+    });
+  }
+
+  renewDevice({ from, to }: { readonly from: DeviceId; readonly to: DeviceId }): Promise<DeviceId> {
+    return this.#perform('renewDevice', true, (database) => {
+      if (database.device !== from) return database.device ?? from;
+      database.device = to;
+      database.session = undefined;
+      return to;
     });
   }
 
@@ -216,6 +259,7 @@ function trim(
     database.segments.delete(key.position);
   }
   const last = settled[removed - 1]?.key.position ?? 0;
+  forgetFates(database, settled.slice(0, removed));
   for (const [id, position] of database.suppliedIds) if (position <= last) database.suppliedIds.delete(id);
   const left = new Set([...database.segments.values()].map(({ key }) => key.stream.epoch));
   for (const { epoch, writes } of database.tails.values()) {
@@ -228,10 +272,18 @@ function trim(
   return removed;
 }
 
+function forgetFates(database: MemoryDatabase, removed: readonly { readonly key: SegmentKey }[]): void {
+  for (const { key } of removed) {
+    for (let number = key.first; number < key.first + key.count; number++)
+      database.fates.delete(`${streamKeyText(key.stream)} ${number}`);
+  }
+}
+
 /** A tab that still numbers in a forgotten epoch finds no tail, and mints a new one. */
 function forgetEpochs(database: MemoryDatabase, left: ReadonlySet<EpochId>): void {
   for (const epoch of database.tails.keys()) if (!left.has(epoch)) database.tails.delete(epoch);
-  for (const [text, mark] of database.marks) if (!left.has(mark.stream.epoch)) database.marks.delete(text);
+  for (const [text, mark] of database.marks)
+    if (!left.has(mark.stream.epoch) && mark.reopened === undefined) database.marks.delete(text);
 }
 
 function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined {

@@ -3,6 +3,8 @@ import type {
   DeadLetter,
   DrainLease,
   LogState,
+  Reopening,
+  ReopenResult,
   SegmentKey,
   Settlement,
   StoredSegment,
@@ -23,7 +25,7 @@ import type { GivenToken } from '../session/token-renewal.ts';
  * - Runs are pushed only between a welcome and the end of its connection.
  */
 export interface DeviceState {
-  readonly device: DeviceId;
+  device: DeviceId;
   /** Names this tab in the lease. */
   readonly holder: string;
   /** What the device calls itself. */
@@ -37,8 +39,12 @@ export interface DeviceState {
   reading: 'no' | 'running' | 'again';
   /** Whether the tab that leads has told that it is welcomed. */
   onlineElsewhere: boolean;
-  /** The gateway knew less at the last welcome than it had acknowledged before: its store went back in time. */
-  gatewayWentBack: boolean;
+  /** What the gateway has forgotten, while it is being taken back in the store; `begun` when the store was told. */
+  reopening: { readonly request: Reopening; begun: boolean } | undefined;
+  /** Lost ranges that this tab has looked for in the log, by stream and range. */
+  readonly soughtLost: Set<string>;
+  /** The device is getting another id. */
+  isRenewing: boolean;
   /** Epochs whose end the gateway was told in this start. */
   readonly closedEpochs: Set<EpochId>;
   /** When the store is read although no signal came. */
@@ -50,7 +56,7 @@ export type DeviceEvent =
   | { readonly type: 'started' }
   | { readonly type: 'logRead'; readonly log: LogState; readonly keys: readonly SegmentKey[] }
   | { readonly type: 'logReadFailed' }
-  | { readonly type: 'listed'; readonly keys: readonly SegmentKey[] }
+  | { readonly type: 'listed'; readonly after: number; readonly keys: readonly SegmentKey[] }
   | { readonly type: 'listFailed' }
   | {
       readonly type: 'loaded';
@@ -65,6 +71,9 @@ export type DeviceEvent =
   | { readonly type: 'epochMinted'; readonly epoch: EpochId }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
+  /** Undefined when the store failed. */
+  | { readonly type: 'reopened'; readonly result: ReopenResult | undefined }
+  | { readonly type: 'deviceRenewed'; readonly device: DeviceId | undefined }
   | { readonly type: 'lockHeld' }
   | { readonly type: 'lockLost' }
   | { readonly type: 'leaseAnswered'; readonly lease: DrainLease | undefined }
@@ -84,6 +93,8 @@ export type DeviceEffect =
   | { readonly type: 'list'; readonly after: number }
   | { readonly type: 'load'; readonly load: number; readonly after: number; readonly bytesMax: number }
   | { readonly type: 'settle'; readonly settlement: Settlement }
+  | { readonly type: 'reopen'; readonly reopening: Reopening }
+  | { readonly type: 'renewDevice'; readonly from: DeviceId }
   | { readonly type: 'acquireLock' }
   | { readonly type: 'releaseLock' }
   | { readonly type: 'askLease'; readonly until: number; readonly now: number }
@@ -127,7 +138,9 @@ export function createDevice(options: {
     isLeading: false,
     reading: 'no',
     onlineElsewhere: false,
-    gatewayWentBack: false,
+    reopening: undefined,
+    soughtLost: new Set(),
+    isRenewing: false,
     closedEpochs: new Set(),
     pollAt: undefined,
     isClosed: false,

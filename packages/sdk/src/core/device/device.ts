@@ -10,14 +10,18 @@ import {
   streamKeyText,
   type StreamState,
   type UpFrame,
+  type Welcome,
 } from '@fieldpost/protocol';
+import type { Reopening, ReopenResult } from '../../ports/outbox-store.ts';
 import { type LeadershipEvent, leadershipDeadline, leads, stepLeadership } from '../leadership/leadership.ts';
 import type { Moment } from '../moment.ts';
-import { createOutbox, type OutboxEvent } from '../outbox/outbox-state.ts';
+import { createOutbox, type OutboxEvent, type OutboxState } from '../outbox/outbox-state.ts';
 import { isAnswerOverdue, oldestSavedAt, outboxDeadline, stepOutbox } from '../outbox/outbox.ts';
+import { countReopened } from '../outbox/reopened.ts';
 import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
+import { streamsToName } from './streams-to-name.ts';
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
 const POLL_MS = 15_000;
@@ -56,6 +60,11 @@ export function isOnline(state: DeviceState): boolean {
   return state.session.phase.kind === 'live';
 }
 
+/** Whether messages are sent again that the gateway had acknowledged. */
+export function isSendingAgain(state: DeviceState): boolean {
+  return state.reopening !== undefined || countReopened(state.outbox) > 0;
+}
+
 interface Work {
   readonly state: DeviceState;
   readonly moment: Moment;
@@ -81,9 +90,15 @@ function react(work: Work, event: DeviceEvent): void {
     case 'listFailed':
     case 'loaded':
     case 'loadFailed':
+      return stepOut(work, event);
     case 'settled':
     case 'settleFailed':
-      return stepOut(work, event);
+      stepOut(work, event);
+      return reopenWhenSettled(work);
+    case 'reopened':
+      return reopened(work, event.result);
+    case 'deviceRenewed':
+      return deviceRenewed(work, event.device);
     case 'saved':
       stepOut(work, event);
       return post(work, { type: 'saved' });
@@ -138,9 +153,15 @@ function logRead(work: Work, event: Extract<DeviceEvent, { type: 'logRead' }>): 
   const { state } = work;
   const isAgain = state.reading === 'again';
   state.reading = 'no';
+  const { device, reopenings, session } = event.log;
+  if (device !== undefined && !state.isRenewing) state.device = device;
+  // Another tab has taken marks back: what is known here counts too much as delivered.
+  if (reopenings > state.outbox.reopenings) state.outbox = renewOutbox(state.outbox);
   stepOut(work, { type: 'opened', log: event.log, keys: event.keys });
+  if (session !== undefined) stepConnection(work, { type: 'sessionRead', session });
   if (isAgain) return readLog(work);
   if (!state.isLeading || state.session.phase.kind !== 'idle') return;
+  if (state.reopening !== undefined || state.isRenewing) return;
   stepConnection(work, { type: 'wanted', lastSession: newer(event.log.session, state.session.lastSession) });
 }
 
@@ -158,15 +179,20 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
         windowMessages: Math.min(frame.limits.windowMessages, LIMITS.windowMessages),
         windowBytes: Math.min(frame.limits.windowBytes, LIMITS.windowBytes),
       };
-      const { session, generation, streams } = frame;
-      state.gatewayWentBack = streams.some((answer) => knowsLess(state, answer));
-      stepOut(work, { type: 'welcomed', limits, session, generation, streams });
+      const { session, generation, streams, serverTimeMs } = frame;
+      // In a store that went back anew the same range is another one.
+      if (generation !== state.outbox.generation) state.soughtLost.clear();
+      const forgotten = streams.filter((answer) => knowsLess(state, answer) || hasNewLost(state, answer));
+      if (forgotten.length > 0) return beginReopening(work, { streams: forgotten, session, generation });
+      stepOut(work, { type: 'welcomed', limits, session, generation, serverTimeMs, streams });
       return closeEpochs(work, session);
     }
     case 'ack':
       stepConnection(work, { type: 'answered' });
       return stepOut(work, { type: 'acknowledged', streams: frame.streams });
     case 'fenced':
+      // Another tab may have led meanwhile: what the store knows of the session counts.
+      if (frame.reason === 'newer-connection') readLog(work);
       return stepConnection(work, { type: 'rejected', connection, frame });
     case 'error':
       if (frame.code === 'payload-too-large' || frame.code === 'too-large') {
@@ -180,6 +206,94 @@ function knowsLess(state: DeviceState, answer: StreamState): boolean {
   const acknowledged = state.outbox.streams.get(streamKeyText(answer))?.acknowledged ?? 0;
   // A stall may hide how far the stream is.
   return answer.stall === undefined && answer.accepted < acknowledged;
+}
+
+/** Whether the answer tells of lost messages that this tab has not yet looked for in the log. */
+function hasNewLost(state: DeviceState, answer: StreamState): boolean {
+  const acknowledged = state.outbox.streams.get(streamKeyText(answer))?.acknowledged ?? 0;
+  const ranges = (answer.lost ?? []).filter(({ first }) => first <= acknowledged);
+  const unsought = ranges.filter((range) => !state.soughtLost.has(lostText(answer, range)));
+  for (const range of unsought) state.soughtLost.add(lostText(answer, range));
+  return unsought.length > 0;
+}
+
+function lostText(
+  answer: StreamState,
+  { first, last }: { readonly first: number; readonly last: number },
+): string {
+  return `${streamKeyText(answer)} ${first}-${last}`;
+}
+
+/**
+ * The gateway has forgotten what it had acknowledged. That comes first, in the order in which it was saved, so nothing is
+ * pushed on this connection: it ends, what was settled is taken back in the store, and all begins anew from there.
+ */
+function beginReopening(
+  work: Work,
+  { streams, session, generation }: Pick<Welcome, 'streams' | 'session' | 'generation'>,
+): void {
+  const { state } = work;
+  const request: Reopening = {
+    session,
+    generation,
+    streams: streams.map(({ accepted, acceptedId, lost = [], ...key }) => ({
+      stream: { epoch: key.epoch, queue: key.queue, priority: key.priority },
+      accepted,
+      acceptedId,
+      lost,
+    })),
+  };
+  state.reopening = { request, begun: false };
+  stepConnection(work, { type: 'unwanted' });
+  stepOut(work, { type: 'answersVoid' });
+  reopenWhenSettled(work);
+}
+
+/** A settlement under way was made of older answers: it has to be through before marks go down. */
+function reopenWhenSettled(work: Work): void {
+  const { reopening, outbox } = work.state;
+  if (reopening === undefined || reopening.begun || outbox.settling.running !== undefined) return;
+  reopening.begun = true;
+  work.effects.push({ type: 'reopen', reopening: reopening.request });
+}
+
+function reopened(work: Work, result: ReopenResult | undefined): void {
+  const { state } = work;
+  state.reopening = undefined;
+  if (result?.held !== true) state.soughtLost.clear();
+  // The next look into the store begins a session, which finds the same again.
+  if (result === undefined) return;
+  if (!result.held) return stepLeader(work, { type: 'leaseLost' });
+  if (result.reopened > 0) {
+    state.closedEpochs.clear();
+    post(work, { type: 'settled' });
+  }
+  readLog(work);
+}
+
+/** An empty picture of the log. What is under way in the store is still heard of. */
+function renewOutbox(outbox: OutboxState): OutboxState {
+  const { loads, listing, listingsBegun, listingsDone } = outbox;
+  return { ...createOutbox(), loads, listing, listingsBegun, listingsDone };
+}
+
+function renewDevice(work: Work): void {
+  const { state } = work;
+  if (state.isRenewing) return;
+  state.isRenewing = true;
+  work.effects.push({ type: 'renewDevice', from: state.device });
+}
+
+/** Undefined: the store failed. The next look into it begins a session, which is told the same again. */
+function deviceRenewed(work: Work, device: DeviceState['device'] | undefined): void {
+  const { state } = work;
+  state.isRenewing = false;
+  if (device === undefined) return;
+  state.device = device;
+  // A copy of a running program numbers in the same epoch as the original.
+  work.effects.push({ type: 'endEpoch', epoch: state.epoch });
+  post(work, { type: 'settled' });
+  readLog(work);
 }
 
 function signalled(work: Work, signal: Signal): void {
@@ -211,7 +325,7 @@ function deadlineReached(work: Work): void {
 function forgetLog(work: Work): void {
   const { state } = work;
   stepConnection(work, { type: 'unwanted' });
-  state.outbox = { ...createOutbox(), loads: state.outbox.loads };
+  state.outbox = renewOutbox(state.outbox);
   readLog(work);
 }
 
@@ -252,7 +366,8 @@ function stepConnection(work: Work, event: SessionEvent): void {
     stepOut(work, { type: 'disconnected', tooLarge: false });
   }
   for (const effect of step.effects) {
-    if (effect.type === 'sendHello') send(work, [hello(work, effect.lastSession)]);
+    if (effect.type === 'sendHello') send(work, [hello(work, effect.lastSession, effect.takesOver)]);
+    else if (effect.type === 'renewDevice') renewDevice(work);
     else if (effect.type === 'renewToken') renewToken(work, effect);
     else work.effects.push(effect);
   }
@@ -309,22 +424,19 @@ function stepOut(work: Work, event: OutboxEvent): void {
   }
 }
 
-function hello(work: Work, lastSession: Session | undefined): Hello {
+function hello(work: Work, lastSession: Session | undefined, takesOver: Session | undefined): Hello {
   const { state, moment } = work;
-  const streams: Hello['streams'] = [];
-  for (const stream of state.outbox.streams.values()) {
-    if (stream.segments.length === 0) continue;
-    if (streams.length === LIMITS.helloStreams) break;
-    streams.push({ ...stream.key, acknowledged: stream.acknowledged });
-  }
+  const { generation } = state.outbox;
   const oldest = oldestSavedAt(state.outbox);
   return {
     type: 'hello',
     versions: [PROTOCOL_VERSION_MIN, PROTOCOL_VERSION],
     device: state.device,
     ...(lastSession === undefined ? {} : { lastSession }),
+    ...(takesOver === undefined ? {} : { takesOver }),
+    ...(generation === undefined ? {} : { generation }),
     client: state.client,
-    streams,
+    streams: streamsToName(state.outbox),
     waiting: {
       messages: state.outbox.waitingMessages,
       bytes: state.outbox.waitingBytes,

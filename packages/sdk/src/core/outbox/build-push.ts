@@ -1,5 +1,6 @@
 import { ENTRY_HEADER_BYTES, LIMITS, type Run } from '@fieldpost/protocol';
 import type { Moment } from '../moment.ts';
+import { ageOf } from './age.ts';
 import { entryEnd, entryStart, messageIdOf, sliceEntries } from './entry-walk.ts';
 import { doneUpTo, ZERO_ID } from './hear-answers.ts';
 import type {
@@ -11,6 +12,7 @@ import type {
   SentRun,
   Stream,
 } from './outbox-state.ts';
+import { lostUpTo } from './reopened.ts';
 
 /** What goes into one push: enough to make a frame worth its headers, little enough to answer often on a slow line. */
 const PUSH_BYTES = 256 * 1024;
@@ -19,8 +21,6 @@ const PUSH_BYTES_MIN = 16 * 1024;
 const RUN_OVERHEAD_BYTES = 512;
 /** Segments saved within this time of each other may share a run, and with it the age of the first. */
 const SHARED_AGE_MS = 1_000;
-/** An age beyond this is a clock that was set, not a message that waited. */
-const AGE_MAX_MS = 400 * 24 * 3_600_000;
 
 export interface BuiltPush {
   readonly runs: readonly Run[];
@@ -122,6 +122,10 @@ function addLane(builder: Builder, lane: LaneQueue): PendingSegment | 'empty' | 
 /** Adds one run that begins with number `from` of `segment` and goes on through its neighbours. False when none fits. */
 function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from: number): boolean {
   const { stream } = segment;
+  const lost = lostUpTo(segment, from);
+  if (lost !== undefined) return addLost(builder, lane, segment, from, lost);
+  const reopenedUpTo = stream.reopened?.upTo ?? 0;
+  const isAgain = from <= reopenedUpTo;
   const parts: Uint8Array[] = [];
   const skips: NonNullable<Run['skips']> = [];
   let next = from;
@@ -130,6 +134,7 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
   while (lane.next < lane.segments.length) {
     const current = lane.segments[lane.next];
     if (current?.stream !== stream || current.content === 'absent' || current.key.first > next) break;
+    if (lostUpTo(current, next) !== undefined || (isAgain && current.key.first > reopenedUpTo)) break;
     if (current.key.savedAt - segment.key.savedAt > SHARED_AGE_MS) break;
     const taken = takeEntries(builder, current, next, { bytes, count: next - from }, parts, skips);
     if (taken.count === 0) break;
@@ -149,8 +154,9 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
     first: from,
     acknowledged: stream.acknowledged,
     attempt: stream.attempt,
-    ageMs: ageOf(segment, builder.moment),
+    ageMs: ageOf(builder.state, builder.draining, segment, builder.moment),
     ...(after === undefined ? {} : { after }),
+    ...(isAgain ? { again: true } : {}),
     messages: concatenate(parts, bytes),
     ...(skips.length === 0 ? {} : { skips }),
   });
@@ -175,6 +181,34 @@ function addQuestion(builder: Builder, stream: Stream): void {
   builder.runs.push({ ...key, first: acknowledged + 1, acknowledged, attempt, ageMs: 0, messages });
   builder.sent.push({ stream, last: acknowledged, attempt, acknowledged });
   builder.bytes += RUN_OVERHEAD_BYTES;
+}
+
+/** Adds a run without messages that says which numbers are gone for good. */
+function addLost(
+  builder: Builder,
+  lane: LaneQueue,
+  segment: PendingSegment,
+  from: number,
+  last: number,
+): boolean {
+  const { stream } = segment;
+  const { acknowledged, attempt, reopened } = stream;
+  const after = predecessorOf(lane, segment, from);
+  const generation = reopened?.generation;
+  builder.runs.push({
+    ...stream.key,
+    first: last + 1,
+    acknowledged,
+    attempt,
+    ageMs: 0,
+    ...(after === undefined ? {} : { after }),
+    lost: { first: from, ...(generation === undefined ? {} : { generation }) },
+    messages: new Uint8Array(0),
+  });
+  builder.sent.push({ stream, last, attempt, acknowledged });
+  builder.bytes += RUN_OVERHEAD_BYTES;
+  lane.nextOffset = last + 1 - segment.key.first;
+  return true;
 }
 
 /** Takes as many messages of a segment as fit, from number `from` on: the segment as it is stored, if all of it fits. */
@@ -279,11 +313,6 @@ function predecessorOf(lane: LaneQueue, segment: PendingSegment, from: number): 
     if (before.last > before.stream.answered) return { epoch: before.stream.key.epoch, number: before.last };
   }
   return undefined;
-}
-
-function ageOf(segment: PendingSegment, moment: Moment): number {
-  const ageMs = moment.wallMs - segment.key.savedAt;
-  return ageMs >= 0 && ageMs <= AGE_MAX_MS ? Math.floor(ageMs) : 0;
 }
 
 function isFull(builder: Builder): boolean {

@@ -1,4 +1,4 @@
-import { type StreamKey, streamKeyText } from '@fieldpost/protocol';
+import { type Instant, type StreamKey, streamKeyText } from '@fieldpost/protocol';
 import type { SegmentKey, StreamMark } from '../../ports/outbox-store.ts';
 import { laneText } from '../lane.ts';
 import { countEntries } from './entry-walk.ts';
@@ -8,6 +8,7 @@ import type { LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-st
 export function addSegments(
   state: OutboxState,
   keys: readonly SegmentKey[],
+  now: Instant,
   contents?: readonly Uint8Array[],
 ): void {
   for (const [index, key] of keys.entries()) {
@@ -16,7 +17,8 @@ export function addSegments(
     const stream = streamFor(state, key.stream);
     const last = key.first + key.count - 1;
     if (last <= stream.acknowledged) continue;
-    const segment: PendingSegment = { key, stream, last, content: 'absent' };
+    addHole(stream, key.first - 1, key, now);
+    const segment: PendingSegment = { key, stream, last, content: 'absent', isHole: false, seenAt: now };
     state.waitingMessages += Math.min(last - stream.acknowledged, key.count);
     state.waitingBytes += key.bytes;
     state.segments.set(key.position, segment);
@@ -25,6 +27,30 @@ export function addSegments(
     const content = contents?.[index];
     if (content !== undefined) setContent(state, segment, content);
   }
+}
+
+/** The last number of a stream that is known to be in the log, or was. */
+export function lastKnown(stream: Stream): number {
+  return Math.max(stream.acknowledged, stream.segments.at(-1)?.last ?? 0);
+}
+
+/**
+ * Puts a stand-in for numbers up to `last` that are in no segment, if there are any, at the place of `beside`. Without it, the
+ * gateway would wait for them for ever.
+ */
+export function addHole(
+  stream: Stream,
+  last: number,
+  beside: { readonly position: number; readonly savedAt: number },
+  now: Instant,
+): void {
+  const first = lastKnown(stream) + 1;
+  if (first > last) return;
+  const { position, savedAt } = beside;
+  const key = { position, stream: stream.key, first, count: last - first + 1, bytes: 0, savedAt };
+  const hole: PendingSegment = { key, stream, last, content: 'damaged', isHole: true, seenAt: now };
+  stream.segments.push(hole);
+  stream.lane.segments.push(hole);
 }
 
 /** The stream of a key, made when it is new. */
@@ -45,6 +71,8 @@ export function streamFor(state: OutboxState, key: StreamKey): Stream {
     heldUntilListing: undefined,
     setAside: new Map(),
     refusedHere: new Map(),
+    reopened: undefined,
+    knownFates: new Set(),
   };
   state.streams.set(text, stream);
   return stream;
@@ -71,12 +99,15 @@ export function applyMarks(state: OutboxState, marks: readonly StreamMark[]): St
       if (number <= mark.acknowledged) stream.setAside.delete(number);
     for (const number of stream.refusedHere.keys())
       if (number <= mark.acknowledged) stream.refusedHere.delete(number);
+    if (stream.reopened !== undefined && stream.reopened.upTo <= mark.acknowledged)
+      stream.reopened = undefined;
     if (stream.held !== undefined && stream.held.accepted <= mark.acknowledged) stream.held = undefined;
     let gone = 0;
     for (const segment of stream.segments) {
       if (segment.key.first > mark.acknowledged) break;
-      state.waitingMessages -=
-        Math.min(segment.last, mark.acknowledged) - Math.max(segment.key.first - 1, before);
+      if (!segment.isHole)
+        state.waitingMessages -=
+          Math.min(segment.last, mark.acknowledged) - Math.max(segment.key.first - 1, before);
       if (segment.last > mark.acknowledged) break;
       forgetSegment(state, segment);
       gone++;
@@ -155,6 +186,7 @@ function laneFor(state: OutboxState, key: StreamKey): LaneQueue {
 }
 
 function forgetSegment(state: OutboxState, segment: PendingSegment): void {
+  if (segment.isHole) return;
   dropContent(state, segment);
   state.waitingBytes -= segment.key.bytes;
   state.segments.delete(segment.key.position);

@@ -1,17 +1,14 @@
 import {
   backoffDelayMs,
-  bytesFromHex,
   later,
   type MessageId,
-  type StreamKey,
   streamKeyText,
   type StreamState as Answer,
   uuidFromBytes,
 } from '@fieldpost/protocol';
-import type { DeadLetter } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
-import { entryAt, messageIdOf } from './entry-walk.ts';
-import { segmentOf } from './follow-log.ts';
+import { messageIdOf } from './entry-walk.ts';
+import { lastKnown, segmentOf } from './follow-log.ts';
 import { listLog } from './list-log.ts';
 import type {
   InFlight,
@@ -22,6 +19,7 @@ import type {
   SentRun,
   Stream,
 } from './outbox-state.ts';
+import { messageAt, setAside, setAsideInDoubt } from './set-aside.ts';
 
 /** The id of a message that cannot be read, on the wire. */
 export const ZERO_ID = uuidFromBytes(new Uint8Array(16)) as MessageId;
@@ -39,7 +37,12 @@ export function hearAnswers(
   const effects: OutboxEffect[] = [];
   for (const answer of answers) {
     const stream = state.streams.get(streamKeyText(answer));
-    if (stream === undefined || isStale(stream, answer)) continue;
+    if (stream === undefined) continue;
+    if (isRetired(answer)) {
+      effects.push(...hearRetired(state, stream, answer, moment));
+      continue;
+    }
+    if (isStale(stream, answer)) continue;
     const pushed = answered?.runs.findLast((run) => run.stream === stream);
     const isOfThisAttempt = pushed !== undefined && pushed.attempt === stream.attempt;
     noteUntold(state, stream, answer, pushed);
@@ -69,7 +72,9 @@ export function hearHeldAnswers(state: OutboxState, moment: Moment): OutboxEffec
 export function segmentForHeldAnswer(state: OutboxState): PendingSegment | undefined {
   for (const stream of state.streams.values()) {
     if (stream.held === undefined) continue;
-    const needed = segmentsFor(stream, stream.held).find((segment) => segment.content === 'absent');
+    const needed = isRetired(stream.held)
+      ? firstUnanswered(stream)
+      : segmentsFor(stream, stream.held).find((segment) => segment.content === 'absent');
     if (needed !== undefined) return needed;
   }
   return undefined;
@@ -81,7 +86,8 @@ function noteUntold(state: OutboxState, stream: Stream, answer: Answer, pushed: 
   // An answer to what was asked from where we stand, and without anything new: do not ask for ever, push again.
   const isFutile = pushed?.acknowledged === stream.acknowledged && answer.accepted <= stream.acknowledged;
   if (answer.taken === undefined || isFutile) untold?.delete(stream);
-  else untold?.set(stream, answer.taken);
+  // Of what is lost there, this device may have something.
+  else untold?.set(stream, Math.min(answer.taken, (answer.lost?.[0]?.first ?? Number.POSITIVE_INFINITY) - 1));
 }
 
 /** Up to which number of a stream nothing has to be pushed: answered, or settled and yet to be told. */
@@ -137,7 +143,10 @@ function isStale(stream: Stream, answer: Answer): boolean {
 }
 
 function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: Moment): OutboxEffect[] {
+  if (isRetired(answer)) return hearRetired(state, stream, answer, moment);
   stream.held = undefined;
+  // Taken, it would count as delivered what is here and missing there: push it.
+  if (hasLost(stream, answer)) return [];
   if (answer.accepted <= stream.answered || answer.acceptedId === undefined) return [];
   if (answer.accepted > lastKnown(stream) && !isLogListed(state, stream)) {
     stream.held = answer;
@@ -149,7 +158,7 @@ function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: 
   }
   const effects: OutboxEffect[] = [];
   if (isAnother(stream, answer)) {
-    setAsideInDoubt(stream, answer.accepted, moment);
+    setAsideInDoubt(stream, answer.accepted, 'in-doubt', moment);
     effects.push({ type: 'endEpoch', epoch: stream.key.epoch });
   } else {
     for (const fate of answer.refusals ?? []) setAside(stream, fate, 'refused', moment);
@@ -163,9 +172,45 @@ function hearAnswer(state: OutboxState, stream: Stream, answer: Answer, moment: 
   return effects;
 }
 
-/** The last number of the stream that this tab knows to be in the log. */
-function lastKnown(stream: Stream): number {
-  return Math.max(stream.acknowledged, stream.segments.at(-1)?.last ?? 0);
+function isRetired(answer: Answer): boolean {
+  return answer.stall?.code === 'epoch-retired';
+}
+
+/**
+ * The gateway has forgotten what it held of this epoch, so nobody knows which of these messages it has: they are set aside
+ * in doubt, segment by segment as they are loaded.
+ */
+function hearRetired(state: OutboxState, stream: Stream, answer: Answer, moment: Moment): OutboxEffect[] {
+  stream.held = undefined;
+  const effects: OutboxEffect[] = [{ type: 'endEpoch', epoch: stream.key.epoch }];
+  for (let segment = firstUnanswered(stream); segment !== undefined; segment = firstUnanswered(stream)) {
+    if (segment.content === 'absent') {
+      stream.held = answer;
+      return effects;
+    }
+    setAsideInDoubt(stream, segment.last, 'epoch-retired', moment);
+    const message = messageAt(segment, segment.last);
+    stream.answered = segment.last;
+    stream.answeredId = message === undefined ? ZERO_ID : messageIdOf(message);
+    state.settling.dirty.add(stream);
+  }
+  return effects;
+}
+
+function firstUnanswered(stream: Stream): PendingSegment | undefined {
+  return stream.segments.find((segment) => segment.last > stream.answered);
+}
+
+/** Whether this device holds a message that the answer says is lost. */
+function hasLost(stream: Stream, answer: Answer): boolean {
+  return (answer.lost ?? []).some(({ first, last }) =>
+    stream.segments.some(
+      (segment) =>
+        segment.content !== 'damaged' &&
+        segment.key.first <= last &&
+        segment.last >= Math.max(first, stream.acknowledged + 1),
+    ),
+  );
 }
 
 /**
@@ -192,48 +237,6 @@ function segmentsFor(stream: Stream, answer: Answer): PendingSegment[] {
   return [...needed];
 }
 
-function setAside(
-  stream: Stream,
-  fate: { readonly number: number; readonly id: MessageId; readonly code: string },
-  kind: 'refused' | 'skipped',
-  moment: Moment,
-): void {
-  if (fate.number <= stream.acknowledged || stream.setAside.has(fate.number)) return;
-  const segment = segmentOf(stream, fate.number);
-  if (segment === undefined) return;
-  const message = messageAt(segment, fate.number);
-  // A skip of a message that can be read after all was written when it could not be: it is unreadable to the gateway.
-  const isUnreadable = kind === 'skipped' && fate.code === 'unreadable';
-  stream.setAside.set(fate.number, {
-    id: message === undefined ? standInId(stream.key, fate.number) : messageIdOf(message),
-    stream: stream.key,
-    number: fate.number,
-    state: isUnreadable ? 'unreadable' : 'refused',
-    code: fate.code,
-    message,
-    savedAt: segment.key.savedAt,
-    setAsideAt: moment.wallMs,
-  });
-}
-
-function setAsideInDoubt(stream: Stream, accepted: number, moment: Moment): void {
-  for (let number = stream.acknowledged + 1; number <= accepted; number++) {
-    const segment = segmentOf(stream, number);
-    if (segment === undefined) continue;
-    const message = messageAt(segment, number);
-    stream.setAside.set(number, {
-      id: message === undefined ? standInId(stream.key, number) : messageIdOf(message),
-      stream: stream.key,
-      number,
-      state: 'in-doubt',
-      code: 'in-doubt',
-      message,
-      savedAt: segment.key.savedAt,
-      setAsideAt: moment.wallMs,
-    });
-  }
-}
-
 /** Whether this device holds another message under the accepted number. */
 function isAnother(stream: Stream, answer: Answer): boolean {
   const segment = answer.accepted > stream.acknowledged ? segmentOf(stream, answer.accepted) : undefined;
@@ -241,28 +244,4 @@ function isAnother(stream: Stream, answer: Answer): boolean {
   if (message === undefined) return false;
   // A zero id is a skip of this device, from when the message could not be read.
   return answer.acceptedId !== ZERO_ID && answer.acceptedId !== messageIdOf(message);
-}
-
-/** A copy of a message: a view would keep the whole segment in memory, and in the dead-letter record. */
-function messageAt(segment: PendingSegment, number: number): Uint8Array | undefined {
-  if (!(segment.content instanceof Uint8Array)) return undefined;
-  const entry = entryAt(segment.content, number - segment.key.first);
-  return entry.length < 16 ? undefined : entry.slice();
-}
-
-/** An id for a message whose own cannot be read: the same at every reading, and no other message's. */
-function standInId(stream: StreamKey, number: number): DeadLetter['id'] {
-  const bytes = new Uint8Array(16);
-  bytes.set(bytesFromHex(stream.epoch).subarray(0, 8));
-  let lane = 0x811c9dc5;
-  const text = `${stream.priority}${stream.queue}`;
-  for (let index = 0; index < text.length; index++)
-    lane = Math.imul(lane ^ text.charCodeAt(index), 0x01000193);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(8, lane >>> 0);
-  view.setUint32(12, number >>> 0);
-  // Version 8 (custom) and the variant of RFC 9562, so that no UUIDv7 can be equal.
-  bytes[6] = 0x80 | ((bytes[6] ?? 0) & 0x0f);
-  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
-  return uuidFromBytes(bytes) as MessageId;
 }

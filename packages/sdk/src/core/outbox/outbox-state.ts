@@ -8,6 +8,7 @@ import type {
   StreamState as Answer,
 } from '@fieldpost/protocol';
 import type {
+  Contact,
   DeadLetter,
   LogState,
   SegmentKey,
@@ -44,6 +45,12 @@ export interface OutboxState {
   /** The last listing that came back, by the count of those begun. */
   listingsDone: number;
   settledUpTo: number;
+  /** Of the last welcome. */
+  generation: LogState['generation'];
+  /** As the log that was read last counts them. */
+  reopenings: number;
+  /** Welcomes so far, as far back as something waits that was saved around them. */
+  contacts: readonly Contact[];
   /** The connection on which runs may be pushed now. */
   draining: Draining | undefined;
   /** The number of a running load, or none. */
@@ -90,6 +97,10 @@ export interface Stream {
   readonly setAside: Map<number, DeadLetter>;
   /** Numbers that no push can carry, and the code for it. */
   readonly refusedHere: Map<number, string>;
+  /** Set while messages wait again that were acknowledged before the gateway's store went back in time. */
+  reopened: StreamMark['reopened'];
+  /** Numbers of these that had been refused or skipped: the app has heard of them. */
+  readonly knownFates: Set<number>;
 }
 
 /** Queue and priority, over all epochs, in save order. */
@@ -111,6 +122,10 @@ export interface PendingSegment {
   readonly stream: Stream;
   readonly last: number;
   content: Uint8Array | 'absent' | 'damaged';
+  /** Numbers that stand in no segment: these are gone, or their key is damaged. */
+  readonly isHole: boolean;
+  /** When this tab first saw it. */
+  readonly seenAt: Instant;
 }
 
 export interface Draining {
@@ -123,6 +138,8 @@ export interface Draining {
   isPaused: boolean;
   /** Pushes answered on this connection. */
   answers: number;
+  /** The gateway's clock at the welcome, in Unix milliseconds, and when that was. */
+  readonly gatewayTime: { readonly timeMs: number; readonly at: Instant };
   /** When the connection last made progress; undefined when nothing is in flight. */
   progressAt: Instant | undefined;
   /**
@@ -160,6 +177,7 @@ interface SettlingState {
   /** What goes with the next settlement beside marks. */
   session: Session | undefined;
   generation: LogState['generation'];
+  contacts: readonly Contact[] | undefined;
   failures: number;
   retryAt: Instant | undefined;
 }
@@ -167,7 +185,8 @@ interface SettlingState {
 export type OutboxEvent =
   /** The store was read: at the start, and whenever this tab must know what others wrote. */
   | { readonly type: 'opened'; readonly log: LogState; readonly keys: readonly SegmentKey[] }
-  | { readonly type: 'listed'; readonly keys: readonly SegmentKey[] }
+  /** What stands in the log after a position. */
+  | { readonly type: 'listed'; readonly after: number; readonly keys: readonly SegmentKey[] }
   /** This tab saved; the contents in the order of the keys. */
   | { readonly type: 'saved'; readonly keys: readonly SegmentKey[]; readonly contents: readonly Uint8Array[] }
   /** Another tab may have saved. */
@@ -185,6 +204,7 @@ export type OutboxEvent =
       readonly limits: PushLimits;
       readonly session: Session;
       readonly generation: NonNullable<LogState['generation']>;
+      readonly serverTimeMs: number;
       readonly streams: readonly Answer[];
     }
   | { readonly type: 'acknowledged'; readonly streams: readonly Answer[] }
@@ -194,6 +214,8 @@ export type OutboxEvent =
   | { readonly type: 'resumed' }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
+  /** What the gateway answered so far is not to be written down any more: it has forgotten it. */
+  | { readonly type: 'answersVoid' }
   | { readonly type: 'deadlineReached' };
 
 export type OutboxEffect =
@@ -228,6 +250,9 @@ export function createOutbox(): OutboxState {
     listingsBegun: 0,
     listingsDone: 0,
     settledUpTo: 0,
+    generation: undefined,
+    reopenings: 0,
+    contacts: [],
     draining: undefined,
     loading: undefined,
     loads: 0,
@@ -238,6 +263,7 @@ export function createOutbox(): OutboxState {
       dirty: new Set(),
       session: undefined,
       generation: undefined,
+      contacts: undefined,
       failures: 0,
       retryAt: undefined,
     },

@@ -1,6 +1,7 @@
 import { backoffDelayMs, type Instant, later, LIMITS, unreachable } from '@fieldpost/protocol';
-import type { DeadLetter, SegmentKey, Settlement, StreamMark } from '../../ports/outbox-store.ts';
+import type { DeadLetter, Settlement, StreamMark } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
+import { withContact } from './age.ts';
 import { buildPush } from './build-push.ts';
 import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
 import {
@@ -19,6 +20,7 @@ import type {
   OutboxState,
   PendingSegment,
 } from './outbox-state.ts';
+import { addLostEnds, adoptReopened } from './reopened.ts';
 
 /** What one load brings: a few pushes' worth. */
 const LOAD_BYTES = 2 * 1024 * 1024;
@@ -68,7 +70,7 @@ export function isAnswerOverdue(state: OutboxState, now: Instant): boolean {
 export function oldestSavedAt(state: OutboxState): number | undefined {
   let oldest: number | undefined;
   for (const lane of state.lanes.values()) {
-    const first = lane.segments[0];
+    const first = lane.segments.find(({ isHole }) => !isHole);
     if (first !== undefined) oldest = Math.min(oldest ?? first.key.savedAt, first.key.savedAt);
   }
   return oldest;
@@ -77,14 +79,14 @@ export function oldestSavedAt(state: OutboxState): number | undefined {
 function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEffect[] {
   switch (event.type) {
     case 'opened':
-      return opened(state, event);
+      return opened(state, event, moment);
     case 'listed':
-      return listed(state, event.keys, moment);
+      return listed(state, event, moment);
     case 'listFailed':
       state.listing = 'failed';
       return readFailed(state, moment);
     case 'saved':
-      return saved(state, event);
+      return saved(state, event, moment);
     case 'savedElsewhere':
       return listLog(state);
     case 'loaded':
@@ -107,6 +109,9 @@ function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEf
       return settled(state, event.held);
     case 'settleFailed':
       return settleFailed(state, moment);
+    case 'answersVoid':
+      dropAnswers(state);
+      return [];
     case 'deadlineReached':
       return deadlineReached(state, moment);
     default:
@@ -114,12 +119,21 @@ function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEf
   }
 }
 
-function opened(state: OutboxState, event: Extract<OutboxEvent, { type: 'opened' }>): OutboxEffect[] {
+function opened(
+  state: OutboxState,
+  event: Extract<OutboxEvent, { type: 'opened' }>,
+  moment: Moment,
+): OutboxEffect[] {
   const { log, keys } = event;
+  state.reopenings = log.reopenings;
+  state.generation = log.generation ?? state.generation;
+  if (log.contacts.length > 0) state.contacts = log.contacts;
   const effects = announceMoved(state, log.streams, undefined);
   state.settledUpTo = Math.max(state.settledUpTo, log.settledUpTo);
   state.knownUpTo = Math.max(state.knownUpTo, log.settledUpTo);
-  addSegments(state, keys);
+  adoptReopened(state, log);
+  addSegments(state, keys, moment.now);
+  addLostEnds(state, moment.now);
   // What a load did not bring, and what is still neither settled nor listed, is gone for good: its numbers are skipped.
   const present = new Set(state.missing.size === 0 ? [] : keys.map((key) => key.position));
   for (const position of state.missing) {
@@ -131,12 +145,18 @@ function opened(state: OutboxState, event: Extract<OutboxEvent, { type: 'opened'
   return effects;
 }
 
-function listed(state: OutboxState, keys: readonly SegmentKey[], moment: Moment): OutboxEffect[] {
-  const isAgain = state.listing === 'again';
+function listed(
+  state: OutboxState,
+  { after, keys }: Extract<OutboxEvent, { type: 'listed' }>,
+  moment: Moment,
+): OutboxEffect[] {
+  // Asked for before the log was read anew: what stands between is not known.
+  const hasGap = after > state.knownUpTo;
+  const isAgain = state.listing === 'again' || hasGap;
   state.listing = 'no';
-  state.listingsDone = state.listingsBegun;
+  if (!hasGap) state.listingsDone = state.listingsBegun;
   state.readFailures = 0;
-  addSegments(state, keys);
+  if (!hasGap) addSegments(state, keys, moment.now);
   const effects = isAgain ? listLog(state) : [];
   return [...effects, ...hearHeldAnswers(state, moment)];
 }
@@ -147,13 +167,17 @@ function readFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
   return [];
 }
 
-function saved(state: OutboxState, event: Extract<OutboxEvent, { type: 'saved' }>): OutboxEffect[] {
+function saved(
+  state: OutboxState,
+  event: Extract<OutboxEvent, { type: 'saved' }>,
+  moment: Moment,
+): OutboxEffect[] {
   const [first] = event.keys;
   if (first === undefined) return [];
   // Another tab saved in between: its segments come first in save order, so read the log in that order.
   if (first.position !== state.knownUpTo + 1) return listLog(state);
   const isRoom = state.draining !== undefined && state.loadedBytes < LOADED_BYTES_MAX;
-  addSegments(state, event.keys, isRoom ? event.contents : undefined);
+  addSegments(state, event.keys, moment.now, isRoom ? event.contents : undefined);
   return [];
 }
 
@@ -195,6 +219,7 @@ function welcomed(
     limits: event.limits,
     isPaused: false,
     answers: 0,
+    gatewayTime: { timeMs: event.serverTimeMs, at: moment.now },
     inFlight: [],
     inFlightBytes: 0,
     inFlightMessages: 0,
@@ -203,6 +228,10 @@ function welcomed(
   };
   state.settling.session = event.session;
   state.settling.generation = event.generation;
+  state.generation = event.generation;
+  const contact = { upTo: state.knownUpTo, timeMs: event.serverTimeMs };
+  state.contacts = withContact(state.contacts, contact, state.settledUpTo);
+  state.settling.contacts = state.contacts;
   return hearAnswers(state, event.streams, undefined, moment);
 }
 
@@ -297,6 +326,7 @@ function settleFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
   if (settlement === undefined) return [];
   settling.session ??= settlement.session;
   settling.generation ??= settlement.generation;
+  settling.contacts ??= settlement.contacts;
   for (const mark of settlement.marks ?? []) settling.dirty.add(streamFor(state, mark.stream));
   return [];
 }
@@ -321,7 +351,13 @@ function settleWhatIsAnswered(state: OutboxState, effects: OutboxEffect[]): void
   const deadLetters: DeadLetter[] = [];
   for (const stream of settling.dirty) {
     if (stream.answered <= stream.acknowledged || stream.answeredId === undefined) continue;
-    marks.push({ stream: stream.key, acknowledged: stream.answered, acknowledgedId: stream.answeredId });
+    const { reopened, answered } = stream;
+    marks.push({
+      stream: stream.key,
+      acknowledged: answered,
+      acknowledgedId: stream.answeredId,
+      ...(reopened === undefined || reopened.upTo <= answered ? {} : { reopened }),
+    });
     for (const [number, letter] of stream.setAside) if (number <= stream.answered) deadLetters.push(letter);
   }
   const settledUpTo = answeredPrefix(state);
@@ -331,10 +367,12 @@ function settleWhatIsAnswered(state: OutboxState, effects: OutboxEffect[]): void
     ...(settledUpTo > state.settledUpTo ? { settledUpTo } : {}),
     ...(settling.session === undefined ? {} : { session: settling.session }),
     ...(settling.generation === undefined ? {} : { generation: settling.generation }),
+    ...(settling.contacts === undefined ? {} : { contacts: settling.contacts }),
   };
   settling.dirty.clear();
   settling.session = undefined;
   settling.generation = undefined;
+  settling.contacts = undefined;
   settling.running = settlement;
   effects.push({ type: 'settle', settlement });
 }
@@ -348,6 +386,7 @@ function dropAnswers(state: OutboxState): void {
   state.settling.dirty.clear();
   state.settling.session = undefined;
   state.settling.generation = undefined;
+  state.settling.contacts = undefined;
   for (const stream of state.streams.values()) {
     stream.answered = stream.acknowledged;
     stream.answeredId = undefined;

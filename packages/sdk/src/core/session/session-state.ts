@@ -62,6 +62,8 @@ export type SessionEvent =
   /** This tab leads: connect. */
   | { readonly type: 'wanted'; readonly lastSession: Session | undefined }
   | { readonly type: 'unwanted' }
+  /** The store knows a later session of this device than this tab: another tab has led meanwhile. */
+  | { readonly type: 'sessionRead'; readonly session: Session }
   | { readonly type: 'tokenGiven'; readonly connection: number; readonly token: GivenToken }
   | { readonly type: 'tokenFailed'; readonly connection: number; readonly problem: SessionProblem }
   | { readonly type: 'opened'; readonly connection: number }
@@ -91,7 +93,15 @@ export type SessionEvent =
 export type SessionEffect =
   | { readonly type: 'askToken'; readonly connection: number }
   | { readonly type: 'connect'; readonly connection: number; readonly via: Via; readonly token: string }
-  | { readonly type: 'sendHello'; readonly connection: number; readonly lastSession: Session | undefined }
+  | {
+      readonly type: 'sendHello';
+      readonly connection: number;
+      readonly lastSession: Session | undefined;
+      /** The session in force that a fence has told of, which the hello is to end. */
+      readonly takesOver: Session | undefined;
+    }
+  /** Another copy of this device's data is in use: this one needs another id. */
+  | { readonly type: 'renewDevice' }
   /** Use this token on the connection from now on. */
   | { readonly type: 'renewToken'; readonly connection: number; readonly token: string }
   | { readonly type: 'disconnect'; readonly connection: number };

@@ -151,9 +151,29 @@ test('a hint cuts a wait short, but not more than once a second', () => {
 test('an HTTP hello that named an old session is repeated once with the one in force', () => {
   const device = inPhase('greeting', false);
   const frame = { type: 'fenced', reason: 'newer-connection', session: session(9) } as const;
-  expect(device.reject(frame)).toEqual([{ type: 'sendHello', connection: 1, lastSession: session(9) }]);
+  expect(device.reject(frame)).toEqual([
+    { type: 'sendHello', connection: 1, lastSession: undefined, takesOver: session(9) },
+  ]);
   device.reject(frame);
   expect(device.state.phase.kind).toBe('waiting');
+  // What it only heard of is not its own: by that the gateway tells copies of a device apart.
+  expect(device.state.lastSession).toBeUndefined();
+});
+
+test('a copy of a device is told so: it ends the session and asks for another id', () => {
+  const device = inPhase('greeting', true);
+  expect(device.reject({ type: 'fenced', reason: 'cloned' })).toEqual([
+    { type: 'disconnect', connection: 1 },
+    { type: 'renewDevice' },
+  ]);
+  expect(device.state).toMatchObject({ phase: { kind: 'idle' }, lastSession: undefined });
+});
+
+test('a later session that another tab has written down is the one to name', () => {
+  const device = inPhase('greeting', true);
+  device.reject({ type: 'fenced', reason: 'newer-connection' });
+  device.step({ type: 'sessionRead', session: session(9) });
+  device.step({ type: 'sessionRead', session: session(4) });
   expect(device.state.lastSession).toEqual(session(9));
 });
 

@@ -1,4 +1,4 @@
-import { backoffDelayMs, type Instant, later, LIMITS, type Welcome } from '@fieldpost/protocol';
+import { backoffDelayMs, type Instant, later, LIMITS, type Session, type Welcome } from '@fieldpost/protocol';
 import type { CloseReason } from '../../ports/transport.ts';
 import type { Moment } from '../moment.ts';
 import type {
@@ -28,6 +28,7 @@ const GIVEN_AGAIN = 'token() gave the token again that the gateway no longer tak
 const SOCKET_FAILURES_BEFORE_HTTP = 2;
 /** How long a device stays on HTTP before it tries the socket again. */
 const SOCKET_RETRY_MS = 5 * 60_000;
+const HELLO_AGAIN_MS = 10 * 60_000;
 /** How long the app may take to give a token. */
 const TOKEN_TIMEOUT_MS = 30_000;
 /** Hints that come faster than this are one hint: a flapping network must not undo the backoff. */
@@ -47,6 +48,8 @@ export function stepSession(state: SessionState, event: SessionEvent, moment: Mo
         : same(state);
     case 'unwanted':
       return unwanted(state);
+    case 'sessionRead':
+      return sessionRead(state, event.session);
     case 'tokenGiven':
       return tokenGiven(state, event.token, moment);
     case 'tokenFailed':
@@ -83,17 +86,20 @@ export function sessionDeadline(state: SessionState, occupied: boolean): Instant
     case 'waiting':
       return state.phase.until;
     case 'live':
-      return earlierOf(tokenDeadline(state.phase.token), socketRetryAt(state, state.phase, occupied));
+      return earlierOf(tokenDeadline(state.phase.token), renewalAt(state, state.phase, occupied));
     case 'idle':
     case 'stopped':
       return undefined;
   }
 }
 
-/** When a session over HTTP tries the socket again. */
-function socketRetryAt(state: SessionState, phase: LivePhase, occupied: boolean): Instant | undefined {
-  if (state.via !== 'http' || !state.socketAllowed || occupied) return undefined;
-  return later(phase.since, SOCKET_RETRY_MS);
+/**
+ * When a session over HTTP begins anew: to try the socket again; or, where there is none, because nothing else would tell an
+ * idle device that the gateway has forgotten what it had acknowledged.
+ */
+function renewalAt(state: SessionState, phase: LivePhase, occupied: boolean): Instant | undefined {
+  if (state.via !== 'http' || occupied) return undefined;
+  return later(phase.since, state.socketAllowed ? SOCKET_RETRY_MS : HELLO_AGAIN_MS);
 }
 
 function earlierOf(one: Instant | undefined, other: Instant | undefined): Instant | undefined {
@@ -198,7 +204,7 @@ function opened(state: SessionState, moment: Moment): SessionStep {
       ...state,
       phase: { kind: 'greeting', until: later(moment.now, LIMITS.answerTimeoutMs), repeated: false },
     },
-    effects: [{ type: 'sendHello', connection: state.connection, lastSession: state.lastSession }],
+    effects: [helloEffect(state, undefined)],
   };
 }
 
@@ -238,22 +244,42 @@ function rejected(
         code: 'upgrade-required',
         detail: 'the gateway speaks no protocol version of this release',
       });
+    case 'cloned':
+      return {
+        state: { ...state, phase: { kind: 'idle' }, lastSession: undefined },
+        effects: [...disconnectIfConnected(state), { type: 'renewDevice' }],
+      };
+    case 'went-back':
+      return fail(state, moment, {});
     case 'newer-connection':
       break;
   }
-  const lastSession = frame.session ?? state.lastSession;
   if (state.phase.kind === 'greeting' && frame.session !== undefined && !state.phase.repeated) {
     // An HTTP hello that named an old session. Whoever leads here repeats it, once at a time.
     return {
       state: {
         ...state,
-        lastSession,
         phase: { kind: 'greeting', until: later(moment.now, LIMITS.answerTimeoutMs), repeated: true },
       },
-      effects: [{ type: 'sendHello', connection: state.connection, lastSession }],
+      effects: [helloEffect(state, frame.session)],
     };
   }
-  return fail({ ...state, lastSession }, moment, {});
+  return fail(state, moment, {});
+}
+
+/**
+ * A hello names the session that this device was last welcomed with, and never one that it has only heard of: by that the
+ * gateway tells copies of a device apart.
+ */
+function helloEffect(state: SessionState, takesOver: Session | undefined): SessionEffect {
+  const { connection, lastSession } = state;
+  return { type: 'sendHello', connection, lastSession, takesOver };
+}
+
+function sessionRead(state: SessionState, session: Session): SessionStep {
+  if (isConnected(state.phase)) return same(state);
+  const isNews = state.lastSession === undefined || session.number > state.lastSession.number;
+  return isNews ? { state: { ...state, lastSession: session }, effects: [] } : same(state);
 }
 
 function closed(state: SessionState, reason: CloseReason, fruitless: boolean, moment: Moment): SessionStep {
@@ -389,7 +415,7 @@ function deadlineReached(state: SessionState, occupied: boolean, moment: Moment)
     case 'live': {
       const tokenDue = tokenDeadline(state.phase.token);
       if (tokenDue !== undefined && moment.now >= tokenDue) return tokenIsDue(state, state.phase, moment);
-      return startOver({ ...state, via: 'socket' }, moment);
+      return startOver(state.socketAllowed ? { ...state, via: 'socket' } : state, moment);
     }
     case 'idle':
     case 'stopped':

@@ -11,12 +11,18 @@ const TAKEN = { holder: 'tab', until: 2000, now: 1000 };
 export function settlingSuite(withBench: WithBench): void {
   test('a new log has nothing settled', () =>
     withBench(async (bench) => {
-      const store = await bench.open();
+      const store = bench.handle();
+      const device = bench.device();
+      await store.open({ device, marker: undefined });
       expect(await store.readLog()).toEqual({
+        device,
         streams: [],
+        fates: [],
         settledUpTo: 0,
         session: undefined,
         generation: undefined,
+        reopenings: 0,
+        contacts: [],
       });
     }));
 
@@ -27,13 +33,15 @@ export function settlingSuite(withBench: WithBench): void {
       const mark = { stream, acknowledged: 4, acknowledgedId: bench.message().id };
       const session = { number: 3, nonce: '0123456789abcdef' as SessionNonce };
       const generation = bench.uuid() as GenerationId;
+      const contacts = [{ upTo: 2, timeMs: 1_700_000_000_000 }];
+      const all = { settledUpTo: 2, session, generation, contacts };
       await store.lease(TAKEN);
-      expect(await store.settle('tab', { marks: [mark], settledUpTo: 2, session, generation })).toBe(true);
-      expect(await store.readLog()).toEqual({ streams: [mark], settledUpTo: 2, session, generation });
+      expect(await store.settle('tab', { marks: [mark], ...all })).toBe(true);
+      expect(await store.readLog()).toMatchObject({ streams: [mark], ...all });
       expect(await store.settle('tab', { settledUpTo: 5 })).toBe(true);
       const later = { ...mark, acknowledged: 6 };
       expect(await store.settle('tab', { marks: [later] })).toBe(true);
-      expect(await store.readLog()).toEqual({ streams: [later], settledUpTo: 5, session, generation });
+      expect(await store.readLog()).toMatchObject({ ...all, streams: [later], settledUpTo: 5 });
     }));
 
   test('who does not hold the lease settles nothing', () =>

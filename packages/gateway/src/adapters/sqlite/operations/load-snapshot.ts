@@ -1,8 +1,8 @@
 import {
+  bytesFromHex,
   type DeviceId,
   type EpochId,
   type MessageId,
-  type SessionNonce,
   type StreamKey,
   streamKeyText,
   uuidFromBytes,
@@ -22,26 +22,41 @@ import type {
   StreamRow,
 } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
+import type { Generations } from '../generations.ts';
 import type { QueueStates } from '../queue-states.ts';
 import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
+import { DEVICE_COLUMNS, type DeviceColumns, deviceRow } from './device-columns.ts';
+import type { LostRanges } from './lost-ranges.ts';
+
+/** What the store remembers of its rows, for all of its operations. */
+export interface StoreRows {
+  readonly symbols: Symbols;
+  readonly queues: QueueStates;
+  readonly generations: Generations;
+  readonly lost: LostRanges;
+}
 
 /** Loads what a transaction's `decide` looks at. */
 export type LoadSnapshot = (scope: Scope) => Snapshot;
 
 export function prepareLoadSnapshot(
   database: Database.Database,
-  symbols: Symbols,
-  queues: QueueStates,
+  { symbols, queues, generations, lost }: StoreRows,
 ): LoadSnapshot {
+  const isRetired = prepareIsRetired(database);
   const loadDevice = prepareLoadDevice(database, symbols);
   const loadEpoch = prepareLoadEpoch(database, symbols);
-  const loadStream = prepareLoadStream(database, symbols);
+  const loadStream = prepareLoadStream(database, symbols, lost);
   const loadSend = prepareLoadSend(database, queues);
 
   return (scope) => {
     const epochs = new Map<EpochId, EpochRow>();
-    for (const epoch of scope.epochs ?? []) setIfFound(epochs, epoch, loadEpoch(epoch));
+    const retired = new Set<EpochId>();
+    for (const epoch of scope.epochs ?? []) {
+      setIfFound(epochs, epoch, loadEpoch(epoch));
+      if (!epochs.has(epoch) && isRetired(epoch)) retired.add(epoch);
+    }
     const streams = new Map<string, StreamRow>();
     for (const { key, since } of scope.streams ?? [])
       setIfFound(streams, streamKeyText(key), loadStream(key, since, scope.fatesMax));
@@ -53,6 +68,8 @@ export function prepareLoadSnapshot(
     const sends = new Map<MessageId, SendRow>();
     for (const { queue, id } of scope.sends ?? []) setIfFound(sends, id, loadSend(queue, id));
     return {
+      generations: generations.get(),
+      retired,
       device: scope.device === undefined ? undefined : loadDevice(scope.device),
       epochs,
       streams,
@@ -85,23 +102,12 @@ function prepareLoadDevice(
   symbols: Symbols,
 ): (device: DeviceId) => DeviceRow | undefined {
   const select = database.prepare<[number], DeviceColumns>(
-    `SELECT subject, session_number, session_nonce, revoked, client, first_seen_at, last_seen_at, waiting_messages
-     FROM devices WHERE device = ?`,
+    `SELECT ${DEVICE_COLUMNS} FROM devices WHERE device = ?`,
   );
   return (device) => {
     const number = symbols.find('device', device);
     const row = number === undefined ? undefined : select.get(number);
-    if (row === undefined) return undefined;
-    return {
-      device,
-      subject: row.subject,
-      session: { number: row.session_number, nonce: row.session_nonce as SessionNonce },
-      revoked: row.revoked === 1,
-      client: row.client,
-      firstSeenAt: row.first_seen_at,
-      lastSeenAt: row.last_seen_at,
-      waitingMessages: row.waiting_messages,
-    };
+    return row === undefined ? undefined : deviceRow(device, row);
   };
 }
 
@@ -120,9 +126,16 @@ function prepareLoadEpoch(
   };
 }
 
+/** Asked of unknown epochs only. */
+function prepareIsRetired(database: Database.Database): (epoch: EpochId) => boolean {
+  const select = database.prepare<[Uint8Array]>('SELECT 1 FROM retired WHERE epoch = ?');
+  return (epoch) => select.get(bytesFromHex(epoch)) !== undefined;
+}
+
 function prepareLoadStream(
   database: Database.Database,
   symbols: Symbols,
+  lost: LostRanges,
 ): (key: StreamKey, since: number, fatesMax?: number) => StreamRow | undefined {
   const select = database.prepare<
     [number, number, number],
@@ -150,12 +163,14 @@ function prepareLoadStream(
     const isThere = hasFates.get(epoch, queue, key.priority, since) !== undefined;
     const found = isThere ? selectFates.all(epoch, queue, key.priority, since, fatesMax + 1) : [];
     const fates = found.slice(0, fatesMax);
+    const ranges = lost.of(epoch, queue, key.priority);
     return {
       accepted,
       acceptedId: uuidFromBytes(id) as MessageId,
       refusals: fatesOf('refuse', fates),
       skips: fatesOf('skip', fates),
       ...(found.length > fatesMax ? { hasMoreFates: true } : {}),
+      ...(ranges.length === 0 ? {} : { lost: ranges }),
     };
   };
 }
@@ -187,15 +202,4 @@ function prepareLoadSend(
       ? undefined
       : { id, contentHash: bytesView(row.content_hash), sentAt: row.sent_at };
   };
-}
-
-interface DeviceColumns {
-  readonly subject: string;
-  readonly session_number: number;
-  readonly session_nonce: string;
-  readonly revoked: number;
-  readonly client: string;
-  readonly first_seen_at: number;
-  readonly last_seen_at: number;
-  readonly waiting_messages: number;
 }

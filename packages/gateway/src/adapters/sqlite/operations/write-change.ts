@@ -1,12 +1,11 @@
 import { unreachable } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import type { Change } from '../../../ports/gateway-store.ts';
-import type { QueueStates } from '../queue-states.ts';
-import type { Symbols } from '../symbols.ts';
 import { prepareAddFate } from './add-fate.ts';
 import { prepareAdvance } from './advance.ts';
 import type { Append } from './append.ts';
 import { prepareDeleteQueue } from './delete-queue.ts';
+import type { StoreRows } from './load-snapshot.ts';
 import { preparePutDevice } from './put-device.ts';
 import { preparePutEpoch } from './put-epoch.ts';
 import type { PutQueue } from './put-queue.ts';
@@ -17,8 +16,7 @@ export type WriteChange = (change: Change) => number;
 
 export function prepareWriteChange(
   database: Database.Database,
-  symbols: Symbols,
-  queues: QueueStates,
+  { symbols, queues, generations, lost }: StoreRows,
   parts: { readonly append: Append; readonly putQueue: PutQueue },
 ): WriteChange {
   const { append, putQueue } = parts;
@@ -45,6 +43,15 @@ export function prepareWriteChange(
         return 0;
       case 'put-epoch':
         putEpoch(change.row);
+        return 0;
+      case 'put-lost':
+        lost.put(change.stream, change.range);
+        return 0;
+      case 'remove-lost':
+        lost.remove(change.stream, change.first);
+        return 0;
+      case 'change-generation':
+        generations.change(change);
         return 0;
       case 'put-queue':
         putQueue(change.row);

@@ -1,0 +1,81 @@
+import { streamKeyText } from '@fieldpost/protocol';
+import { isJournal, parentOf } from '../../core/queue-address.ts';
+import { addRuleTargets } from '../../core/rule-targets.ts';
+import { firstFates } from '../../core/told-fates.ts';
+import type { QueueRow, QueueUsage, Scope, Snapshot, StreamRow } from '../../ports/gateway-store.ts';
+import type { MemoryDisk } from './memory-disk.ts';
+
+/** What a transaction looks at. */
+export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
+  const streams = new Map<string, StreamRow>();
+  for (const { key, since } of scope.streams ?? []) {
+    const text = streamKeyText(key);
+    const stream = disk.streams.get(text);
+    if (stream?.acceptedId === undefined) continue;
+    streams.set(text, {
+      accepted: stream.accepted,
+      acceptedId: stream.acceptedId,
+      ...firstFates(
+        above(stream.refusals, since),
+        above(stream.skips, since),
+        scope.fatesMax ?? Number.POSITIVE_INFINITY,
+      ),
+      ...(stream.lost.size === 0
+        ? {}
+        : { lost: [...stream.lost.values()].toSorted((left, right) => left.first - right.first) }),
+    });
+  }
+  const queues = new Map([...pick(disk.queues, scope.queues)].map(([name, { row }]) => [name, row]));
+  addRuleTargets(queues, (name) => disk.queues.get(name)?.row);
+  return {
+    generations: {
+      current: disk.generation,
+      former: new Set(disk.formerGenerations),
+      opening: disk.opening,
+    },
+    device: scope.device === undefined ? undefined : disk.devices.get(scope.device),
+    epochs: pick(disk.epochs, scope.epochs),
+    retired: new Set((scope.epochs ?? []).filter((epoch) => disk.retired.has(epoch))),
+    streams,
+    queues,
+    usage: new Map([...queues.values()].filter(hasQuota).map(({ name }) => [name, usageOf(disk, name)])),
+    sends: new Map(
+      (scope.sends ?? []).flatMap(({ queue, id }) => {
+        const row = disk.queues.get(queue)?.sends.get(id);
+        return row === undefined ? [] : [[id, row] as const];
+      }),
+    ),
+  };
+}
+
+function hasQuota(row: QueueRow): boolean {
+  return row.quotaMessages !== undefined || row.quotaBytes !== undefined;
+}
+
+/** What a queue holds with its subqueues, its journal aside. */
+export function usageOf(disk: MemoryDisk, name: string): QueueUsage {
+  const usage = { messages: 0, bytes: 0 };
+  for (const [other, queue] of disk.queues) {
+    if (parentOf(other) !== name || isJournal(other)) continue;
+    usage.bytes += queue.bytes;
+    for (const messages of queue.priorities) usage.messages += messages.size;
+  }
+  return usage;
+}
+
+function above<Fate extends { readonly number: number }>(
+  fates: ReadonlyMap<number, Fate>,
+  since: number,
+): Fate[] {
+  const found = [...fates.values()].filter((fate) => fate.number > since);
+  return found.toSorted((left, right) => left.number - right.number);
+}
+
+function pick<Key, Row>(rows: ReadonlyMap<Key, Row>, keys: readonly Key[] = []): Map<Key, Row> {
+  const picked = new Map<Key, Row>();
+  for (const key of keys) {
+    const row = rows.get(key);
+    if (row !== undefined) picked.set(key, row);
+  }
+  return picked;
+}

@@ -1,0 +1,4 @@
+import type { StreamState } from '@fieldpost/protocol';
+
+/** What a device hears of a stream whose epoch is retired. It is over; a device that asks all the same may ask seldom. */
+export const RETIRED: NonNullable<StreamState['stall']> = { code: 'epoch-retired', retryAfterMs: 3_600_000 };
