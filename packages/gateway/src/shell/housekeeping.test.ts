@@ -26,6 +26,14 @@ test('a round that fails is told, and tried again with the next one', async () =
   expect(calls).toHaveLength(2);
 });
 
+test('a round retires epochs that were closed half a year ago, batch after batch', async () => {
+  const { clock, retirements, store, logger } = surroundings([0]);
+  startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
+  await pass(clock, 60_000);
+  const before = clock.now() - 180 * 24 * 3_600_000;
+  expect(retirements).toEqual([before, before, before]);
+});
+
 test('once stopped, nothing more is done', async () => {
   const { clock, calls, store, logger } = surroundings([1_000, 1_000, 1_000]);
   const stop = startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
@@ -37,7 +45,12 @@ test('once stopped, nothing more is done', async () => {
 function surroundings(results: (number | 'fails')[]) {
   const clock = new ManualClock();
   const calls: number[] = [];
+  const retirements: number[] = [];
   const store = {
+    async retireEpochs({ closedBefore }: { readonly closedBefore: number }) {
+      retirements.push(closedBefore);
+      return { epochs: 1, isDone: retirements.length % 3 === 0 };
+    },
     async pruneSends(before: number): Promise<number> {
       calls.push(before);
       const result = results.shift() ?? 0;
@@ -46,7 +59,7 @@ function surroundings(results: (number | 'fails')[]) {
     },
   };
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
-  return { clock, calls, store, logger };
+  return { retirements, clock, calls, store, logger };
 }
 
 async function pass(clock: ManualClock, milliseconds: number): Promise<void> {

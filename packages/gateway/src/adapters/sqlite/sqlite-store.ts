@@ -289,8 +289,10 @@ class SqliteStore implements GatewayStore {
     return this.#commits.read(() => this.#listDevices(request));
   }
 
-  retireEpochs(request: RetireRequest): Promise<RetireResult> {
-    return this.#commits.write(() => this.#retire(request));
+  async retireEpochs(request: RetireRequest): Promise<RetireResult> {
+    const { isDue, retire } = this.#retire;
+    if (!(await this.#commits.read(() => isDue(request.closedBefore)))) return { epochs: 0, isDone: true };
+    return this.#commits.write(() => retire(request));
   }
 
   async pruneSends(before: number, max: number): Promise<number> {

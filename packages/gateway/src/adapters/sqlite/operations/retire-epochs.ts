@@ -7,7 +7,11 @@ import type { Symbols } from '../symbols.ts';
  * Retires closed epochs. One that is chosen is retired with its tombstone at once, so that nothing of it counts any more;
  * its rows, of which there may be hundreds of thousands, are removed by this call and the next ones.
  */
-export type RetireEpochs = (request: RetireRequest) => RetireResult;
+export interface RetireEpochs {
+  /** Whether there is anything to do. */
+  isDue(closedBefore: number): boolean;
+  retire(request: RetireRequest): RetireResult;
+}
 
 export function prepareRetireEpochs(database: Database.Database, symbols: Symbols): RetireEpochs {
   const removeRows = prepareRemoveRows(database, symbols);
@@ -18,16 +22,21 @@ export function prepareRetireEpochs(database: Database.Database, symbols: Symbol
   const begin = database.prepare('INSERT INTO retiring (epoch) VALUES (?) ON CONFLICT DO NOTHING');
   const forget = database.prepare('DELETE FROM epochs WHERE epoch = ?');
 
-  return ({ closedBefore, rowsMax }) => {
-    const left = removeRows(rowsMax);
-    if (left <= 0) return { epochs: 0, isDone: false };
-    const chosen = due.all(closedBefore, left);
-    for (const { epoch } of chosen) {
-      bury.run(bytesFromHex(symbols.name(epoch)));
-      forget.run(epoch);
-      begin.run(epoch);
-    }
-    return { epochs: chosen.length, isDone: chosen.length === 0 };
+  const isRetiring = database.prepare('SELECT 1 FROM retiring WHERE epoch > 0 LIMIT 1');
+
+  return {
+    isDue: (closedBefore) => isRetiring.get() !== undefined || due.all(closedBefore, 1).length > 0,
+    retire({ closedBefore, rowsMax }) {
+      const left = removeRows(rowsMax);
+      if (left <= 0) return { epochs: 0, isDone: false };
+      const chosen = due.all(closedBefore, left);
+      for (const { epoch } of chosen) {
+        bury.run(bytesFromHex(symbols.name(epoch)));
+        forget.run(epoch);
+        begin.run(epoch);
+      }
+      return { epochs: chosen.length, isDone: chosen.length === 0 };
+    },
   };
 }
 
