@@ -290,9 +290,9 @@ class SqliteStore implements GatewayStore {
   }
 
   async retireEpochs(request: RetireRequest): Promise<RetireResult> {
-    const { isDue, retire } = this.#retire;
-    if (!(await this.#commits.read(() => isDue(request.closedBefore)))) return { epochs: 0, isDone: true };
-    return this.#commits.write(() => retire(request));
+    const isDue = await this.#commits.read(() => this.#retire.isDue(request.closedBefore));
+    if (!isDue) return { epochs: 0, isDone: true };
+    return this.#commits.write(() => this.#retire.retire(request));
   }
 
   async pruneSends(before: number, max: number): Promise<number> {
