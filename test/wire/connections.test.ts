@@ -28,18 +28,17 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.dispose());
 const links: { close(): void }[] = [];
-afterEach(async () => {
+afterEach(() => {
   for (const link of links.splice(0)) link.close();
-  await untilThereIsRoom();
 });
 
 const busy = expect.objectContaining({ code: 'busy' });
 
 test('one too many is told to come again, others are served, and a place that is left is given again', async () => {
-  const first = await open('anna');
-  await open('anna');
+  const first = await openSoon('anna');
+  await openSoon('anna');
   await expect(open('anna')).rejects.toEqual(busy);
-  await open('ben');
+  await openSoon('ben');
   await expect(open('cleo')).rejects.toEqual(busy);
   expect((await fetch(`${target.url}/healthz`)).status).toBe(200);
   expect((await fetch(`${target.url}/readyz`)).status).toBe(200);
@@ -51,7 +50,7 @@ test('one too many is told to come again, others are served, and a place that is
 });
 
 test('how long to wait is said where the code is, and the connection of who was refused ends', async () => {
-  for (const subject of ['anna', 'ben', 'cleo']) await open(subject);
+  for (const subject of ['anna', 'ben', 'cleo']) await openSoon(subject);
   const raw = await RawWebSocket.open(target);
   links.push(raw);
   await raw.next();
@@ -64,7 +63,7 @@ test('how long to wait is said where the code is, and the connection of who was 
 
 test('a device that is told so waits, and delivers when there is a place', { timeout: 60_000 }, async () => {
   const queue = await makeQueue(target);
-  const held = [await open('anna'), await open('ben'), await open('cleo')];
+  const held = [await openSoon('anna'), await openSoon('ben'), await openSoon('cleo')];
   const post = await connect({
     gateway: target.url,
     token: () => mintToken(target, { subject: 'dora' }),
@@ -103,16 +102,13 @@ async function open(subject: string): Promise<FrameLink> {
   return link;
 }
 
-/** What the last test left behind is gone. */
-async function untilThereIsRoom(): Promise<void> {
-  const probes = ['x', 'y', 'z'];
-  await until('every place is free', async () => {
-    const opened = await Promise.all(
-      probes.map(async (subject) =>
-        openSocket(target, await mintToken(target, { subject })).catch(() => undefined),
-      ),
-    );
-    for (const link of opened) link?.close();
-    return opened.every((link) => link !== undefined);
+/** As {@link open}, once the gateway has seen that what was there before is gone. */
+async function openSoon(subject: string): Promise<FrameLink> {
+  let link: FrameLink | undefined;
+  await until(`there is a place for ${subject}`, async () => {
+    link = await open(subject).catch(() => undefined);
+    return link !== undefined;
   });
+  if (link === undefined) throw new Error('no link');
+  return link;
 }
