@@ -128,7 +128,7 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     edits: [
       {
         module: 'packages/gateway/src/core/session-check.ts',
-        find: 'if (isSameSession(row.session, session)) return undefined;',
+        find: 'if (isSameSession(row.session, session) && row.opening === opening) return undefined;',
         replace: 'return undefined;',
       },
     ],
