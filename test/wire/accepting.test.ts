@@ -275,10 +275,17 @@ describe.each(LINK_KINDS)('over %s', (kind) => {
       await device.pushRun(link, {
         epoch: newEpoch(),
         first: LIMITS.numberMax - 1,
-        acknowledged: LIMITS.numberMax,
         entries: [b],
       }),
     ).toMatchObject({ accepted: 0 });
+    expect(await bodies(queue)).toEqual(['a']);
+  });
+
+  test('a device that was told more than the store holds is told that the store went back', async () => {
+    const { link, device, queue } = await setUp(kind);
+    await device.pushRun(link, { entries: [a] });
+    const ahead = { first: LIMITS.numberMax - 1, acknowledged: LIMITS.numberMax - 2, entries: [b] };
+    await expect(device.pushRun(link, ahead)).rejects.toThrow(/"fenced","reason":"went-back"/);
     expect(await bodies(queue)).toEqual(['a']);
   });
 
