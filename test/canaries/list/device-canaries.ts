@@ -97,7 +97,7 @@ export const DEVICE_CANARIES: readonly Canary[] = [
 `,
       },
     ],
-    checks: [{ kind: 'simulation', when: 'quick', seeds: 30 }],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: 'test/delivery/sending.test.ts' }],
   },
   {
     name: 'no-after',
