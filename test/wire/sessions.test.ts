@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { encodeUp, type Session, type SessionNonce } from '@fieldpost/protocol';
+import { encodeUp, LIMITS, type Session, type SessionNonce } from '@fieldpost/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { makeQueue, mintToken, openTarget, readQueue, type Target, unusedSubject } from './target.ts';
 import { expectFrame, idOf, message, newDeviceId, newEpoch, WireDevice } from './wire-device.ts';
@@ -246,7 +246,7 @@ describe('over a live connection', () => {
   test('pushes under way are answered in their order', async () => {
     const device = new WireDevice(await makeQueue(target));
     const link = await live(device);
-    const texts = Array.from({ length: 200 }, (_, index) => String(index));
+    const texts = Array.from({ length: LIMITS.windowFrames }, (_, index) => String(index));
     for (const [index, text] of texts.entries()) {
       link.send(encodeUp(device.pushFrame({ first: index + 1, entries: [message(text)] })));
     }
