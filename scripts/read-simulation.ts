@@ -1,17 +1,7 @@
-/** The figures of `npm run simulate`, from what it prints at its end. */
-export interface SimulationFigures {
-  readonly type: 'simulation';
-  readonly firstSeed: number;
-  readonly seeds: number;
-  readonly failures: number;
-  readonly messages: number;
-  readonly faults: number;
-  readonly seconds: number;
-  readonly coverage: readonly string[];
-}
+import type { SimulationRecord } from '../test/reliability/run-record.ts';
 
-/** Undefined when it did not come to its end. */
-export function readSimulation(said: string, seconds: number): SimulationFigures | undefined {
+/** The figures of `npm run simulate`, from what it prints at its end. Undefined when it did not come to its end. */
+export function readSimulation(said: string, seconds: number): SimulationRecord | undefined {
   const summary = /^(\d+) seeds, (\d+) failed: (\d+) messages, (\d+) faults/m.exec(said);
   if (summary === null) return undefined;
   const [seeds = 0, failures = 0, messages = 0, faults = 0] = summary.slice(1).map(Number);

@@ -1,6 +1,7 @@
 import { createRng } from '@fieldpost/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CHAOS_SEED, recordRun } from '../reliability/record-run.ts';
+import { CHAOS_SEED } from '../reliability/record-run.ts';
+import { runCycles } from './run-cycles.ts';
 import { TABLET_FAULTS, type TabletFault, type TabletFaultName } from './tablet/tablet-faults.ts';
 import { TabletStage } from './tablet/tablet-stage.ts';
 
@@ -23,39 +24,24 @@ afterAll(() => stage.stop());
 describe.concurrent('a tablet', { timeout: 180_000 + CYCLES * 60_000 }, () => {
   test.each(FAULTS)(`${CYCLES} times %s: all arrives once, in order, unchanged`, async (fault) => {
     const seed = `${fault}/${CHAOS_SEED}`;
-    const from = performance.now();
-    let cycles = 0;
-    let fired = 0;
-    let problems: readonly string[] = [];
     const tablet = await stage.tablet(createRng(seed));
-    try {
-      while (cycles < CYCLES && problems.length === 0) {
-        const queue = `${fault}-${cycles}`;
-        const cause: TabletFault = TABLET_FAULTS[fault];
-        const outcome = await cause(tablet, queue);
-        expect(outcome.fired, `cycle ${cycles + 1} of ${seed}: ${fault} met nothing`).toBeGreaterThan(0);
-        problems = await tablet
-          .drainAndCheck(queue, outcome.mayLack)
-          .catch((error: unknown) => [String(error)]);
-        fired += outcome.fired;
-        cycles += 1;
-      }
-    } finally {
-      await tablet.dispose();
-    }
-    const { checked } = tablet.book;
-    recordRun({
-      type: 'cycles',
+    const cause: TabletFault = TABLET_FAULTS[fault];
+    const queueOf = (cycle: number): string => `${fault}-${cycle}`;
+    let mayLack: Awaited<ReturnType<TabletFault>>['mayLack'];
+    await runCycles({
       fault,
-      cycles,
-      fired,
-      failures: problems.length > 0 ? 1 : 0,
       seed,
-      seconds: Math.round((performance.now() - from) / 1000),
-      detail: `${checked} messages compared`,
+      count: CYCLES,
+      cause: async (cycle) => {
+        const outcome = await cause(tablet, queueOf(cycle));
+        mayLack = outcome.mayLack;
+        return outcome.fired;
+      },
+      check: (cycle) => tablet.drainAndCheck(queueOf(cycle), mayLack),
+      end: () => tablet.dispose(),
+      detail: () => `${tablet.book.checked} messages compared`,
     });
-    expect(problems, `cycle ${cycles} of ${seed}`).toEqual([]);
-    expect(checked).toBeGreaterThan(cycles * 20);
+    expect(tablet.book.checked).toBeGreaterThan(CYCLES * 20);
   });
 
   test('the check finds a database that is not strict, when the power goes', async () => {

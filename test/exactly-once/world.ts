@@ -6,8 +6,8 @@ import {
   type MemoryFault,
   SignalBus,
 } from '@fieldpost/sdk/testing';
+import { LOCK_OF_EVERYBODY, SimLock } from '../simulation/device/sim-lock.ts';
 import { type Faults, NO_FAULTS, SimGateway } from './sim-gateway.ts';
-import { LOCK_OF_EVERYBODY, SimLock } from './sim-lock.ts';
 import { type SaveFate, SimTab } from './sim-tab.ts';
 import { judgeArrivals, judgeDevice, savedMessages } from './verdict.ts';
 

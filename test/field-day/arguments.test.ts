@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readArguments, UsageError } from './arguments.ts';
+import { UsageError } from '../support/arguments-or-explain.ts';
+import { readArguments } from './arguments.ts';
 
 const fresh = (): string => 'fresh';
 

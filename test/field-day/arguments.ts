@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { UsageError } from '../support/arguments-or-explain.ts';
 import { FAULT_LEVELS, type FaultLevel, ordersPerTabletMin } from './plan.ts';
 import { ordersToSabotageMin, type Sabotage, SABOTAGES } from './sabotage.ts';
 
@@ -26,11 +27,6 @@ Replays real orders as sent by reps' tablets, lets things go wrong, and compares
   --json          one line of JSON as the last line
   --sabotage X    ${SABOTAGES.join(', ')}: plants a defect that the run must find
   --help`;
-
-/** A wrong argument. Its message is for the person at the keyboard. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /** @throws UsageError for unknown or impossible arguments; undefined when help was asked for */
 export function readArguments(

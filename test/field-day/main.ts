@@ -1,29 +1,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FieldDayArguments, readArguments, USAGE, UsageError } from './arguments.ts';
+import { argumentsOrExplain } from '../support/arguments-or-explain.ts';
+import { type FieldDayArguments, readArguments, USAGE } from './arguments.ts';
 import { FieldDay } from './day.ts';
 import { showProgress } from './progress.ts';
 import { jsonOf, type Report, tableOf } from './report.ts';
 
 // Exit codes: 0 all is well, 1 something is wrong, 2 not understood, 130 interrupted.
 
-const given = readArgumentsOrExplain();
+const given = argumentsOrExplain(() => readArguments(process.argv.slice(2), () => String(Date.now())), USAGE);
 // An interrupted day may still hold something open that no longer matters.
 if (given !== undefined) process.exit(await runDay(given));
-
-function readArgumentsOrExplain(): FieldDayArguments | undefined {
-  try {
-    const read = readArguments(process.argv.slice(2), () => String(Date.now()));
-    if (read === undefined) console.log(USAGE);
-    return read;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    process.exitCode = 2;
-    return undefined;
-  }
-}
 
 async function runDay(day: FieldDayArguments): Promise<number> {
   const startedAt = performance.now();

@@ -2,7 +2,6 @@ import { type DeviceId, type EpochId, streamKeyText } from '@fieldpost/protocol'
 import type {
   DrainLease,
   EpochTail,
-  LogState,
   MemoryDatabase,
   Reopening,
   ReopenResult,
@@ -19,21 +18,6 @@ import { laneText, planReopening } from './core.ts';
 export interface Written<Result> {
   readonly database: MemoryDatabase;
   readonly result: Result;
-}
-
-export function readLog(database: MemoryDatabase): LogState {
-  return {
-    device: database.device,
-    streams: [...database.marks.values()],
-    fates: [...database.fates.values()].filter(
-      ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
-    ),
-    settledUpTo: database.settledUpTo,
-    session: database.session,
-    generation: database.generation,
-    reopenings: database.reopenings,
-    contacts: database.contacts,
-  };
 }
 
 export function listSegments(database: MemoryDatabase, after: number): SegmentKey[] {

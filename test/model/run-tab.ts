@@ -1,5 +1,5 @@
 import { type DeviceId, type EpochId, instant, type UpFrame } from '@fieldpost/protocol';
-import type { MemoryDatabase } from '@fieldpost/sdk/testing';
+import { logOf, type MemoryDatabase } from '@fieldpost/sdk/testing';
 import { copyDeep } from './copy.ts';
 import {
   createDevice,
@@ -14,7 +14,6 @@ import {
 import {
   listSegments,
   loadSegments,
-  readLog,
   renewDevice,
   renumber,
   reopen,
@@ -144,7 +143,7 @@ function perform(run: Run, effect: DeviceEffect): void {
   if (!isPerformed(effect)) return;
   switch (effect.type) {
     case 'readLog': {
-      const log = readLog(run.database);
+      const log = logOf(run.database);
       events.push({ type: 'logRead', log, keys: listSegments(run.database, log.settledUpTo) });
       return;
     }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { UsageError } from '../support/arguments-or-explain.ts';
 import { ALL_FAULTS } from './faults/all-faults.ts';
 import { faultNamed } from './faults/fault-plan.ts';
 import type { Asked } from './swarm.ts';
@@ -31,11 +32,6 @@ Runs whole worlds of devices, gateways and consumers in simulated time, everythi
 
 Kinds of fault:
 ${ALL_FAULTS.map(({ name, about }) => `  ${name.padEnd(34)} ${about}`).join('\n')}`;
-
-/** A wrong argument. Its message is for the person at the keyboard. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /** @throws UsageError for unknown or impossible arguments; undefined when help was asked for */
 export function readArguments(words: readonly string[]): SimulateArguments | undefined {

@@ -1,25 +1,13 @@
-import { readArguments, type SimulateArguments, USAGE, UsageError } from './arguments.ts';
+import { argumentsOrExplain } from '../support/arguments-or-explain.ts';
+import { readArguments, type SimulateArguments, USAGE } from './arguments.ts';
 import { describeFindings, describeSeed, Tally } from './report.ts';
 import { simulateSeeds } from './seed-pool.ts';
 
 // Prints nothing that differs between two runs of the same seeds: two outputs can be compared.
 // Exit codes: 0 all is well, 1 something is wrong, 2 not understood.
 
-const given = readArgumentsOrExplain();
+const given = argumentsOrExplain(() => readArguments(process.argv.slice(2)), USAGE);
 if (given !== undefined) process.exitCode = await simulate(given);
-
-function readArgumentsOrExplain(): SimulateArguments | undefined {
-  try {
-    const read = readArguments(process.argv.slice(2));
-    if (read === undefined) console.log(USAGE);
-    return read;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`${error.message}\n\n${USAGE}`);
-    process.exitCode = 2;
-    return undefined;
-  }
-}
 
 async function simulate(wanted: SimulateArguments): Promise<number> {
   const { seed, seeds, asked, runs, workers } = wanted;

@@ -1,3 +1,4 @@
+import { until } from '../support/until.ts';
 import type { SoakStage } from './soak.ts';
 
 /** What goes wrong in a period. The gateway's process lives through all of it: a new one would have forgotten its leaks. */
@@ -20,8 +21,10 @@ export const SOAK_FAULTS: readonly SoakFault[] = [
     cause: async (stage) => {
       const met = some(stage);
       for (const { proxy } of met) proxy.setMode({ kind: 'half-open' });
-      // Later they are noticed at once, so that a period stays short.
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await until(() => met.length === 0 || met.some(({ pending }) => pending > 0), {
+        what: 'a device has sent into a half-open line',
+      });
+      // Then they are noticed at once, so that a period stays short.
       for (const { proxy } of met) proxy.cut();
     },
   },

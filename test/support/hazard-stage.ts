@@ -3,6 +3,7 @@ import type { StatusSnapshot } from '@fieldpost/sdk';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 import type {} from '../browser/pages/tablet-page.ts';
+import { bodiesInQueue } from './bodies-in-queue.ts';
 import { ChromiumProfile } from './chromium-profile.ts';
 import { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 import { bundle, type PageServer, startPageServer } from './page-server.ts';
@@ -117,22 +118,8 @@ export class HazardStage {
   }
 
   /** Bodies of a queue at the gateway, in its order. */
-  async bodiesAt(queue: string): Promise<readonly unknown[]> {
-    const bodies: unknown[] = [];
-    for (let cursor = ''; ;) {
-      const query = `limit=256&bodies=auto${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
-      const response = await fetch(`${this.gateway.url}/v1/queues/${queue}/messages?${query}`, {
-        headers: { authorization: `Bearer ${this.token}` },
-      });
-      if (response.status === 404) return bodies;
-      const answer: unknown = await response.json();
-      const messages = fieldOf(answer, 'messages');
-      if (!Array.isArray(messages)) throw new Error(`no messages: ${JSON.stringify(answer)}`);
-      for (const message of messages) bodies.push(fieldOf(message, 'body'));
-      const next = fieldOf(answer, 'cursor');
-      if (typeof next !== 'string') return bodies;
-      cursor = next;
-    }
+  bodiesAt(queue: string): Promise<readonly unknown[]> {
+    return bodiesInQueue(this.gateway, this.token, queue);
   }
 
   /** Waits until so many are at the gateway, and a little more could not hide: then all of them are compared. */
@@ -198,8 +185,4 @@ export function numbered(prefix: string, count: number): readonly string[] {
 
 function sorted(bodies: readonly unknown[]): readonly string[] {
   return bodies.map((body) => JSON.stringify(body)).sort();
-}
-
-function fieldOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
 import type { Bystander } from './bystander.ts';
 import { memoryOf, type Target } from './target.ts';
-import { until } from './within.ts';
 
 /** What a warm process of this kind has more than a fresh one: compiled code, caches, the allocator's reserves. */
 const MEMORY_MARGIN_BYTES = 192 * 1024 * 1024;
@@ -32,15 +32,12 @@ async function memoryComesBack({ target, token, bystander, memoryBytes }: Before
   const { pid } = target;
   if (pid === undefined) throw new Error('no process to look at');
   // A process gives memory back when it has to make room for more, not when it idles.
-  await until(
-    'the memory is back',
-    async () => {
-      for (let round = 0; round < 20; round++) await bystander.deliverOne();
-      for (let round = 0; round < 8; round++) await askInVain(target, token);
-      return memoryOf(pid) < memoryBytes + MEMORY_MARGIN_BYTES;
-    },
-    60_000,
-  );
+  const isBack = async (): Promise<boolean> => {
+    for (let round = 0; round < 20; round++) await bystander.deliverOne();
+    for (let round = 0; round < 8; round++) await askInVain(target, token);
+    return memoryOf(pid) < memoryBytes + MEMORY_MARGIN_BYTES;
+  };
+  await until(isBack, { withinMs: 60_000, what: 'the memory is back' });
 }
 
 /** A large request that is read, parsed and refused: nothing of it stays, and its room has to be found. */

@@ -2,11 +2,11 @@ import { connect } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { type GatewayProcess, startGatewayProcess, TEST_SECRET } from '../support/gateway-process.ts';
+import { until } from '../support/until.ts';
 import { RawConnection, upgradeRequest } from './raw-connection.ts';
 import { RawWebSocket, SOCKET_PATH } from './raw-web-socket.ts';
 import { makeQueue, mintToken, type Target } from './target.ts';
 import { type FrameLink, openSocket } from './wire-link.ts';
-import { until } from './within.ts';
 
 // A gateway that keeps three connections, two of one subject.
 
@@ -43,10 +43,7 @@ test('one too many is told to come again, others are served, and a place that is
   expect((await fetch(`${target.url}/healthz`)).status).toBe(200);
   expect((await fetch(`${target.url}/readyz`)).status).toBe(200);
   first.close();
-  await until('there is a place again', async () => {
-    await open('cleo').catch(() => undefined);
-    return links.length === 4;
-  });
+  await openSoon('cleo');
 });
 
 test('how long to wait is said where the code is, and the connection of who was refused ends', async () => {
@@ -70,7 +67,7 @@ test('a device that is told so waits, and delivers when there is a place', { tim
     surroundings: { store: createMemoryOutboxStore(new MemoryDatabase()) },
   });
   const sent = await post.queue(queue).send('patient');
-  await until('the device waits', async () => post.status.get().state === 'waiting');
+  await until(() => post.status.get().state === 'waiting');
   expect(post.status.get()).toMatchObject({ pending: 1, problems: [] });
   const toldAt = performance.now();
   for (const link of held) link.close();
@@ -105,10 +102,11 @@ async function open(subject: string): Promise<FrameLink> {
 /** As {@link open}, once the gateway has seen that what was there before is gone. */
 async function openSoon(subject: string): Promise<FrameLink> {
   let link: FrameLink | undefined;
-  await until(`there is a place for ${subject}`, async () => {
+  const isOpen = async (): Promise<boolean> => {
     link = await open(subject).catch(() => undefined);
     return link !== undefined;
-  });
+  };
+  await until(isOpen, { withinMs: 15_000, what: `there is a place for ${subject}` });
   if (link === undefined) throw new Error('no link');
   return link;
 }

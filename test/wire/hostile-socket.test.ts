@@ -82,7 +82,7 @@ async function codeAndEnd(socket: RawWebSocket): Promise<string | undefined> {
   return undefined;
 }
 
-test('a hand-made connection delivers as any other', async () => {
+test('a hand-made connection delivers, too', async () => {
   const socket = await connected();
   const device = new WireDevice(await makeQueue(target));
   socket.sendFrame(encodeUp(device.helloFrame()));

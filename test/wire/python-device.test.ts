@@ -9,8 +9,9 @@ import { createRng, type Rng } from '@fieldpost/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type GatewayProcess, startGatewayProcess, TEST_SECRET } from '../support/gateway-process.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
 import { callApi, mintToken, readQueue, type Target } from './target.ts';
-import { until, within } from './within.ts';
+import { within } from './within.ts';
 
 const folder = join(import.meta.dirname, '../../examples/python-device');
 const run = promisify(execFile);
@@ -282,15 +283,13 @@ async function whileFaultsHappen(
   const faults = { gatewayKills: 0, deviceKills: 0, cuts: 0 };
   let isDone = false;
   // Once all is saved, a message more keeps something going on.
-  const untilBytesFlow = (holds: () => boolean): Promise<void> =>
-    until(
-      'bytes flow',
-      async () => {
-        if (isDone) await device.run('send', 'orders', String(MESSAGES + ++extra));
-        return holds();
-      },
-      60_000,
-    );
+  const untilBytesFlow = (holds: () => boolean): Promise<void> => {
+    const isFlowing = async (): Promise<boolean> => {
+      if (isDone) await device.run('send', 'orders', String(MESSAGES + ++extra));
+      return holds();
+    };
+    return until(isFlowing, { withinMs: 60_000, what: 'bytes flow' });
+  };
   const working = work().finally(() => (isDone = true));
   let sync = device.spawn('sync', '--pause-max', '1', device.proxyUrl);
   try {

@@ -14,16 +14,3 @@ export async function within<Value>(
     clearTimeout(timer);
   }
 }
-
-/** Asks again and again until `holds`; for facts that nobody announces. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  milliseconds = 15_000,
-): Promise<void> {
-  const deadline = performance.now() + milliseconds;
-  while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${milliseconds} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}

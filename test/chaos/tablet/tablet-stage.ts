@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Rng } from '@fieldpost/protocol';
+import { bodiesInQueue } from '../../support/bodies-in-queue.ts';
 import { type GatewayProcess, startGatewayProcess } from '../../support/gateway-process.ts';
 import { bundle, type PageServer, startPageServer } from '../../support/page-server.ts';
 import { Tablet, type TabletOptions } from './tablet.ts';
@@ -29,22 +30,8 @@ export class TabletStage {
   }
 
   /** Bodies of a queue, in its order. */
-  async bodiesIn(queue: string): Promise<readonly unknown[]> {
-    const bodies: unknown[] = [];
-    for (let cursor = ''; ;) {
-      const query = `limit=256&bodies=auto${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`;
-      const response = await fetch(`${this.gateway.url}/v1/queues/${queue}/messages?${query}`, {
-        headers: { authorization: `Bearer ${this.token}` },
-      });
-      if (response.status === 404) return bodies;
-      const answer: unknown = await response.json();
-      const messages: unknown = Reflect.get(Object(answer), 'messages');
-      if (!Array.isArray(messages)) throw new Error(`no messages: ${JSON.stringify(answer)}`);
-      for (const message of messages) bodies.push(Reflect.get(Object(message), 'body'));
-      const next: unknown = Reflect.get(Object(answer), 'cursor');
-      if (typeof next !== 'string') return bodies;
-      cursor = next;
-    }
+  bodiesIn(queue: string): Promise<readonly unknown[]> {
+    return bodiesInQueue(this.gateway, this.token, queue);
   }
 
   async stop(): Promise<void> {

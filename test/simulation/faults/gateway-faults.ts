@@ -1,26 +1,12 @@
-import type { Failpoint } from '@fieldpost/gateway';
+import { FAILPOINTS } from '@fieldpost/gateway/testing';
 import type { FaultKind } from './fault.ts';
-
-/** Where the gateway can be killed; the compiler keeps the list complete. */
-const FAILPOINTS: Readonly<Record<Failpoint, true>> = {
-  'frame-received': true,
-  'frame-parsed': true,
-  'push-begun': true,
-  'push-decided': true,
-  'push-committed': true,
-  'push-answered': true,
-  'receive-begun': true,
-  'receive-committed': true,
-  'settle-begun': true,
-  'settle-committed': true,
-};
 
 /** So much is forgotten at least. */
 const BACKUP_AGE_MS = 6_000;
 
 /** Faults of the gateways and of the store that they share. */
 export const GATEWAY_FAULTS: readonly FaultKind[] = [
-  ...Object.keys(FAILPOINTS).map((point): FaultKind => ({
+  ...FAILPOINTS.map((point): FaultKind => ({
     name: `gateway-killed-at-${point}`,
     about: `A gateway is killed at its failpoint \`${point}\`.`,
     strike: (world) => {

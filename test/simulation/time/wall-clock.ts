@@ -1,6 +1,6 @@
 import type { Timeline } from './timeline.ts';
 
-/** When the worlds begin: any moment will do, as long as it is the same one. */
+/** When the worlds begin: always at the same moment, whichever it is. */
 const WORLD_BEGINS_AT = Date.UTC(2026, 0, 1);
 
 /** What one machine takes the time for: it may be set, and run fast or slow. */

@@ -61,7 +61,7 @@ export interface AcceptContext {
   readonly attempts: ReadonlyMap<string, number>;
   /** A generation that nobody has used, in case that one is needed. */
   readonly freshGeneration: GenerationId;
-  /** How many refusals and skips of each stream the answer tells, as in the scope; as many as any answer by default. */
+  /** How many refusals and skips of each stream the answer tells, as in the scope; by default what one answer may tell. */
   readonly fatesMax?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
   readonly createQueue?: { readonly maxBodyBytes: number };

@@ -33,7 +33,7 @@ export interface HelloContext {
   /** A generation that nobody has used, in case that one is needed. */
   readonly freshGeneration: GenerationId;
   readonly way: HelloWay;
-  /** How many refusals and skips of each stream the welcome tells, as in the scope; as many as any answer by default. */
+  /** How many refusals and skips of each stream the welcome tells, as in the scope; by default what one answer may tell. */
   readonly fatesMax?: number;
 }
 

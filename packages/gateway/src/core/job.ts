@@ -1,4 +1,3 @@
-import { decodeProperties, type MessageProperties, ProtocolError } from '@fieldpost/protocol';
 import type {
   DeliveryTerms,
   JobFilter,
@@ -9,6 +8,7 @@ import type {
 } from '../ports/gateway-store.ts';
 import { deliveryTerms } from './delivery-terms.ts';
 import type { QueueRoom, SizedMessage } from './queue-room.ts';
+import { readStoredProperties } from './stored-properties.ts';
 
 /** A message as a job looks at it. */
 export interface JobMessage {
@@ -77,7 +77,7 @@ export function hasRoom(room: QueueRoom, queue: QueueRow, message: SizedMessage)
  * before, and that is redriven all the same, has no end any more.
  */
 export function termsAfterMove(properties: Uint8Array, sentAt: number, now: number): DeliveryTerms {
-  const { groupId, ...read } = readProperties(properties);
+  const { groupId, ...read } = readStoredProperties(properties);
   const group = groupId === undefined ? {} : { groupId };
   const terms = deliveryTerms({ ...read, ...group }, sentAt, now);
   return typeof terms === 'string' ? group : terms;
@@ -92,20 +92,10 @@ function isFiltered(filter: JobFilter, { id, priority, arrivedAt, story }: JobMe
 
 function isOfProperties({ label, correlationId, groupId }: JobFilter, bytes: Uint8Array): boolean {
   if (label === undefined && correlationId === undefined && groupId === undefined) return true;
-  const properties = readProperties(bytes);
+  const properties = readStoredProperties(bytes);
   return (
     (label === undefined || properties.label === label) &&
     (correlationId === undefined || properties.correlationId === correlationId) &&
     (groupId === undefined || properties.groupId === groupId)
   );
-}
-
-/** Stored properties were read when they were accepted; those of a later version may not read here. */
-function readProperties(bytes: Uint8Array): MessageProperties {
-  try {
-    return decodeProperties(bytes);
-  } catch (error) {
-    if (error instanceof ProtocolError) return {};
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
-import { bytesFromUuid, decodeProperties, type MessageProperties, ProtocolError } from '@fieldpost/protocol';
+import { bytesFromUuid } from '@fieldpost/protocol';
 import type { MessageMatch } from '../ports/gateway-store.ts';
+import { readStoredProperties } from './stored-properties.ts';
 
 /** Prepares the question whether a message is one of those looked for: it is asked of every message of a queue. */
 export function matcherOf(match: MessageMatch): (id: Uint8Array, properties: Uint8Array) => boolean {
@@ -7,16 +8,6 @@ export function matcherOf(match: MessageMatch): (id: Uint8Array, properties: Uin
   const wanted = match.id === undefined ? undefined : bytesFromUuid(match.id);
   return (id, properties) => {
     if (wanted !== undefined && !wanted.every((byte, index) => byte === id[index])) return false;
-    return correlationId === undefined || readProperties(properties).correlationId === correlationId;
+    return correlationId === undefined || readStoredProperties(properties).correlationId === correlationId;
   };
-}
-
-/** Stored properties were read when they were accepted; those of a later version may not read here. */
-function readProperties(bytes: Uint8Array): MessageProperties {
-  try {
-    return decodeProperties(bytes);
-  } catch (error) {
-    if (error instanceof ProtocolError) return {};
-    throw error;
-  }
 }

@@ -1,9 +1,5 @@
-import {
-  DEFAULT_CONTENT_TYPE,
-  decodeProperties,
-  type MessageProperties,
-  ProtocolError,
-} from '@fieldpost/protocol';
+import { DEFAULT_CONTENT_TYPE } from '@fieldpost/protocol';
+import { readStoredProperties } from '../core/stored-properties.ts';
 import type { StoredMessage, StoryEntry } from '../ports/gateway-store.ts';
 import { isoTime } from './iso-time.ts';
 
@@ -25,7 +21,7 @@ export function messageJson(
   form: BodyForm,
   extra: Readonly<Record<string, string | number>> = {},
 ): JsonText {
-  const properties = readProperties(message.properties);
+  const properties = readStoredProperties(message.properties);
   const contentType = properties.contentType ?? DEFAULT_CONTENT_TYPE;
   const { contentType: _, headers = {}, ...named } = properties;
   const members = {
@@ -57,16 +53,6 @@ function bodyMember(body: Uint8Array, contentType: string, form: BodyForm): Json
   if (json !== undefined) return `"body":${json}`;
   const base64 = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64');
   return `"bodyBase64":${JSON.stringify(base64)}`;
-}
-
-/** Stored properties were read when they were accepted; those of a later version may not read here. */
-function readProperties(bytes: Uint8Array): MessageProperties {
-  try {
-    return decodeProperties(bytes);
-  } catch (error) {
-    if (error instanceof ProtocolError) return {};
-    throw error;
-  }
 }
 
 function isJsonType(contentType: string): boolean {

@@ -18,7 +18,7 @@ const POINTS: Readonly<Record<Failpoint, true>> = {
 };
 
 /** The names of all failpoints. */
-export const FAILPOINTS: readonly string[] = Object.keys(POINTS);
+export const FAILPOINTS: readonly Failpoint[] = Object.keys(POINTS) as Failpoint[];
 
 /**
  * Failpoints of a description such as `push-committed:3`: the process kills itself, as `kill -9` would, when the named

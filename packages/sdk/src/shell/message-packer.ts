@@ -58,7 +58,7 @@ export class MessagePacker {
   }
 
   /**
-   * Appends a message. Text without properties is JSON: any other names its type.
+   * Appends a message. Text without properties is JSON; every other body has a type among its properties.
    *
    * @throws FieldpostError `too-large`: then nothing is appended
    */

@@ -1,6 +1,6 @@
 export { createHttpTransport, type HttpTransportOptions } from '../adapters/http/http-transport.ts';
 export { MemoryDatabase, type MemoryFault } from '../adapters/memory/memory-database.ts';
-export { createMemoryOutboxStore } from '../adapters/memory/memory-outbox-store.ts';
+export { createMemoryOutboxStore, logOf } from '../adapters/memory/memory-outbox-store.ts';
 export type { Clock } from '../ports/clock.ts';
 export type { Entropy } from '../ports/entropy.ts';
 export type { Hints } from '../ports/hints.ts';

@@ -68,18 +68,7 @@ class MemoryOutboxStore implements OutboxStore {
   }
 
   readLog(): Promise<LogState> {
-    return this.#perform('readLog', false, (database) => ({
-      device: database.device,
-      streams: [...database.marks.values()],
-      fates: [...database.fates.values()].filter(
-        ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
-      ),
-      settledUpTo: database.settledUpTo,
-      session: database.session,
-      generation: database.generation,
-      reopenings: database.reopenings,
-      contacts: database.contacts,
-    }));
+    return this.#perform('readLog', false, logOf);
   }
 
   loadSegments(request: {
@@ -327,4 +316,20 @@ function withLetters(known: readonly DeadLetter[], added: readonly DeadLetter[])
   const letters = new Map(known.map((letter) => [letter.id, letter]));
   for (const letter of added) letters.set(letter.id, letter);
   return [...letters.values()];
+}
+
+/** What the log's records say. */
+export function logOf(database: MemoryDatabase): LogState {
+  return {
+    device: database.device,
+    streams: [...database.marks.values()],
+    fates: [...database.fates.values()].filter(
+      ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
+    ),
+    settledUpTo: database.settledUpTo,
+    session: database.session,
+    generation: database.generation,
+    reopenings: database.reopenings,
+    contacts: database.contacts,
+  };
 }
