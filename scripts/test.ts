@@ -18,6 +18,22 @@ interface Counts {
 interface Outcome extends Counts {
   readonly name: string;
   readonly seconds: number;
+  /** The names of the tests that failed, each with the first line of its message. */
+  readonly failures: readonly string[];
+}
+
+/** The part of vitest's JSON report that is read here. */
+interface VitestReport {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly status: string;
+      readonly fullName: string;
+      readonly failureMessages?: readonly string[];
+    }[];
+  }[];
 }
 
 const repository = join(import.meta.dirname, '..');
@@ -58,7 +74,7 @@ async function run(step: Step): Promise<Outcome> {
   const startedAt = performance.now();
   const succeeded = await execute(step);
   const seconds = (performance.now() - startedAt) / 1000;
-  return { name: step.name, seconds, ...count(step, succeeded) };
+  return { name: step.name, seconds, ...count(step, succeeded), failures: failuresOf(step) };
 }
 
 async function execute(step: Step): Promise<boolean> {
@@ -94,9 +110,29 @@ function count(step: Step, succeeded: boolean): Counts {
 }
 
 function readReport(path: string): Counts {
-  if (!existsSync(path)) return { passed: 0, failed: 0 };
-  const report = JSON.parse(readFileSync(path, 'utf8')) as { numPassedTests: number; numFailedTests: number };
-  return { passed: report.numPassedTests, failed: report.numFailedTests };
+  const report = parseReport(path);
+  return { passed: report?.numPassedTests ?? 0, failed: report?.numFailedTests ?? 0 };
+}
+
+function failuresOf({ report }: Step): readonly string[] {
+  if (report === undefined) return [];
+  return (parseReport(join(repository, report))?.testResults ?? []).flatMap(
+    ({ message, assertionResults }) => {
+      const failed = assertionResults.filter(({ status }) => status === 'failed');
+      if (failed.length === 0) return message === '' ? [] : [firstLine(message)];
+      return failed.map(
+        ({ fullName, failureMessages }) => `${fullName}: ${firstLine(failureMessages?.[0] ?? '')}`,
+      );
+    },
+  );
+}
+
+function parseReport(path: string): VitestReport | undefined {
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as VitestReport) : undefined;
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function close(results: readonly Outcome[]): void {
@@ -108,6 +144,8 @@ function close(results: readonly Outcome[]): void {
       `${verdict}  ${name.padEnd(width)}  ${seconds.toFixed(1).padStart(6)} s  ${passed} passed, ${failed} failed`,
     );
   }
+  const failures = results.flatMap((result) => result.failures);
+  if (failures.length > 0) console.log(`\n=== failed tests\n${failures.join('\n')}`);
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failed = results.reduce((sum, result) => sum + result.failed, 0);
   const closingLine = `${passed} passed, ${failed} failed`;
