@@ -12,6 +12,7 @@ import type {
   Change,
   DeviceRow,
   EpochRow,
+  FateNotice,
   Generations,
   LostRange,
   NewMessage,
@@ -35,6 +36,8 @@ export class SampleRows implements Snapshot {
   readonly queues = new Map<string, QueueRow>([['orders', newQueueRow('orders', 0, { maxBodyBytes: 1000 })]]);
   readonly usage = new Map<string, QueueUsage>();
   readonly sends = new Map<MessageId, SendRow>();
+  /** What a scope that asks for notices gets, behind its cursor. */
+  kept: readonly FateNotice[] = [];
   /** Every message by queue, in its order. */
   readonly messages = new Map<string, NewMessage[]>();
 
@@ -111,6 +114,9 @@ export class SampleRows implements Snapshot {
         return;
       case 'remove-lost':
         this.#changeStream(change.stream, { lost: this.#lostWithout(change.stream, change.first) });
+        return;
+      case 'confirm-notices':
+        this.kept = this.kept.filter(({ number }) => number > change.upTo);
         return;
       case 'change-generation':
         this.generations = {

@@ -4,6 +4,7 @@ import { addRuleTargets } from '../../core/rule-targets.ts';
 import { firstFates } from '../../core/told-fates.ts';
 import type { QueueRow, QueueUsage, Scope, Snapshot, StreamRow } from '../../ports/gateway-store.ts';
 import type { MemoryDisk } from './memory-disk.ts';
+import { loadNotices } from './memory-notices.ts';
 
 /** What a transaction looks at. */
 export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
@@ -45,6 +46,9 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
         return row === undefined ? [] : [[id, row] as const];
       }),
     ),
+    ...(scope.device === undefined || scope.notices === undefined
+      ? {}
+      : { notices: loadNotices(disk, scope.device, scope.notices) }),
   };
 }
 

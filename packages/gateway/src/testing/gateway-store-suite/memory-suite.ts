@@ -94,7 +94,7 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
       store(),
       { type: 'remove-lost', stream: streamKey(1), first: 5 },
       { type: 'put-lost', stream: streamKey(1), range: { ...RANGE, first: 1 } },
-      { type: 'delete-queue', name: 'other' },
+      { type: 'delete-queue', name: 'other', at: NOW },
     );
     await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await streamAt(streamKey(1))).toMatchObject({ lost: [{ ...RANGE, first: 5 }, later] });

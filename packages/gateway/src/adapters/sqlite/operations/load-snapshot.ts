@@ -23,6 +23,7 @@ import type {
 } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import type { Generations } from '../generations.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueStates } from '../queue-states.ts';
 import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
@@ -35,6 +36,7 @@ export interface StoreRows {
   readonly queues: QueueStates;
   readonly generations: Generations;
   readonly lost: LostRanges;
+  readonly notices: Notices;
 }
 
 /** Loads what a transaction's `decide` looks at. */
@@ -42,7 +44,7 @@ export type LoadSnapshot = (scope: Scope) => Snapshot;
 
 export function prepareLoadSnapshot(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
+  { symbols, queues, generations, lost, notices }: StoreRows,
 ): LoadSnapshot {
   const isRetired = prepareIsRetired(database);
   const loadDevice = prepareLoadDevice(database, symbols);
@@ -76,6 +78,9 @@ export function prepareLoadSnapshot(
       queues: rows,
       usage,
       sends,
+      ...(scope.device === undefined || scope.notices === undefined
+        ? {}
+        : { notices: notices.load(scope.device, scope.notices) }),
     };
   };
 }

@@ -16,7 +16,7 @@ export type WriteChange = (change: Change) => number;
 
 export function prepareWriteChange(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
+  { symbols, queues, generations, lost, notices }: StoreRows,
   parts: { readonly append: Append; readonly putQueue: PutQueue },
 ): WriteChange {
   const { append, putQueue } = parts;
@@ -61,6 +61,9 @@ export function prepareWriteChange(
         return 0;
       case 'put-send':
         putSend(change.queue, change.row);
+        return 0;
+      case 'confirm-notices':
+        notices.confirm(change.device, change.upTo);
         return 0;
       default:
         return unreachable(change);
