@@ -139,7 +139,7 @@ function refuseOlderStore(
   push: ReadPush,
   wentBack: readonly StreamKey[],
 ): Decision<AcceptResult> {
-  // The session is in force, so it was welcomed under the generation in force.
+  // The session is in force, so it was welcomed in this opening: under the generation in force, or the one before it.
   const told = snapshot.generations.current;
   const { changes } = noticeGoingBack(snapshot.generations, told, true, context.freshGeneration);
   const reply: Fenced = { type: 'fenced', reason: 'went-back', session: push.session };
