@@ -1,13 +1,15 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { BLOCKED } from '../../../core/hold-state.ts';
+import { idOfHead } from '../../../core/message-head.ts';
+import { arrivalsBefore, priorityStart } from '../../../core/message-key.ts';
 import type { DeliveryTerms, MessageStory } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
-import { arrivalsBefore, priorityStart } from '../message-key.ts';
 import type { Notices } from '../notices.ts';
 import type { QueueState } from '../queue-states.ts';
-import { BLOCKED, type Groups } from './groups.ts';
+import type { Groups } from './groups.ts';
 import { prepareInsertRows } from './insert-rows.ts';
-import { checksumOf, idOfRow } from './stored-message.ts';
+import { checksumOf } from './stored-message.ts';
 
 /** A message on its way into a queue, as columns. */
 export interface InsertedMessage {
@@ -73,7 +75,7 @@ export function prepareInsertMessages(
       bytes += message.bytes;
       const visibleAt = terms === undefined ? 0 : hold(queue, key, message.bytes, terms);
       if (terms?.tellsFate === true && source !== null) {
-        notices.ask(key, source, idOfRow({ head }));
+        notices.ask(key, source, idOfHead(head));
         queue.has.asks = true;
       }
       if (story !== undefined) {

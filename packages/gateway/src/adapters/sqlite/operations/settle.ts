@@ -6,10 +6,10 @@ import {
   leaseTerms,
   type Outcome,
 } from '../../../core/failed-delivery.ts';
+import { keyOfPlace } from '../../../core/message-key.ts';
 import { parseReceipt, type ReceiptParts } from '../../../core/receipt.ts';
 import type { Settlement, SettleRequest, SettleResult } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
-import { keyOfPlace } from '../message-key.ts';
 import { noteVisible, type QueueState, type QueueStates } from '../queue-states.ts';
 import type { EndMessages, Leaving } from './end-messages.ts';
 
