@@ -1,6 +1,5 @@
 import {
   type Ack,
-  type Code,
   type DeviceId,
   decodeProperties,
   type EpochId,
@@ -10,7 +9,9 @@ import {
   type MessageId,
   type MessageParts,
   ProtocolError,
+  type RefusalCode,
   splitMessage,
+  type StallCode,
   type StreamKey,
   streamKeyText,
   type StreamState,
@@ -155,7 +156,7 @@ interface Lane {
   since: number;
   readonly told: ToldFates;
   lost: readonly LostRange[];
-  stall: NonNullable<StreamState['stall']> | undefined;
+  stall: { readonly code: StallCode; readonly retryAfterMs: number } | undefined;
 }
 
 interface Work {
@@ -396,7 +397,8 @@ function readEntry(
       return new Refusal('too-large');
     return terms === NO_TERMS ? parts : { ...parts, terms };
   } catch (error) {
-    if (error instanceof ProtocolError) return new Refusal(error.code);
+    if (error instanceof ProtocolError)
+      return new Refusal(error.code === 'too-large' ? 'too-large' : 'bad-message');
     throw error;
   }
 }
@@ -454,9 +456,9 @@ function stateOf(lane: Lane): StreamState {
 
 /** Why nothing of a run, or one entry, becomes a message. */
 class Refusal {
-  readonly code: Code;
+  readonly code: RefusalCode;
 
-  constructor(code: Code) {
+  constructor(code: RefusalCode) {
     this.code = code;
   }
 }

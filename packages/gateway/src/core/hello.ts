@@ -8,6 +8,7 @@ import {
   PROTOCOL_VERSION_MIN,
   type Session,
   type SessionNonce,
+  type StallCode,
   type StreamKey,
   streamKeyText,
   type StreamState,
@@ -197,7 +198,7 @@ function statesOf(
   const streams = (scopeOfHello(hello, fatesMax).streams ?? []).map(({ key, since }): StreamState => {
     const epoch = snapshot.epochs.get(key.epoch);
     if (epoch !== undefined && epoch.subject !== subject) {
-      const stall = { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS };
+      const stall = { code: 'access-denied' satisfies StallCode, retryAfterMs: FOREIGN_RETRY_MS };
       return { ...key, attempt: 0, accepted: 0, since, stall };
     }
     if (snapshot.retired.has(key.epoch)) return { ...key, attempt: 0, accepted: 0, since, stall: RETIRED };
