@@ -16,7 +16,8 @@ import {
   type JobStepRequest,
   type LeasedMessage,
   type NewJob,
-  type LostRecord,
+  type LostPage,
+  type LostRequest,
   type RetireRequest,
   type RetireResult,
   type Scope,
@@ -261,8 +262,8 @@ class StoreHandle implements GatewayStore {
     return this.#call(false, () => this.#owner.store.nextVisibleAt(queue, now));
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#call(false, () => this.#owner.store.listLost(limit));
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#call(false, () => this.#owner.store.listLost(request));
   }
 
   listDevices(request: Parameters<GatewayStore['listDevices']>[0]): Promise<readonly DeviceRow[]> {

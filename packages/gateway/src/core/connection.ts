@@ -1,8 +1,8 @@
 import {
   type CloseEpochs,
-  type Code,
   type DeviceId,
   type DownFrame,
+  type ErrorFrameCode,
   type Hello,
   LIMITS,
   ProtocolError,
@@ -60,7 +60,7 @@ export type ConnectionEvent =
   /** Undefined when the token was not valid. */
   | { readonly type: 'token-checked'; readonly principal: Principal | undefined }
   /** A store that failed, or refused with a code of its own: what was under way is not acknowledged. */
-  | { readonly type: 'store-failed'; readonly code: Code }
+  | { readonly type: 'store-failed'; readonly code: ErrorFrameCode }
   /** A newer session of the same device began on this gateway. */
   | { readonly type: 'superseded'; readonly session: Session }
   | { readonly type: 'deadline-reached' }
@@ -360,7 +360,7 @@ function drain(state: ConnectionState, effects: readonly ConnectionEffect[]): Co
   return close(state, [...effects, errorEffect('shutting-down', 'the gateway is stopping', BUSY_RETRY_MS)]);
 }
 
-function fail(state: ConnectionState, code: Code, detail: string): ConnectionStep {
+function fail(state: ConnectionState, code: ErrorFrameCode, detail: string): ConnectionStep {
   return close(state, [errorEffect(code, detail)]);
 }
 
@@ -368,7 +368,7 @@ function close(state: ConnectionState, effects: readonly ConnectionEffect[]): Co
   return { state: { ...state, phase: 'closed' }, effects: [...effects, { type: 'disconnect' }] };
 }
 
-function errorEffect(code: Code, detail: string, retryAfterMs?: number): ConnectionEffect {
+function errorEffect(code: ErrorFrameCode, detail: string, retryAfterMs?: number): ConnectionEffect {
   const bounded = detail.slice(0, LIMITS.detailCharacters);
   const frame: DownFrame = {
     type: 'error',

@@ -85,8 +85,11 @@ export interface GatewayStore {
    */
   nextVisibleAt(queue: string, now: number): Promise<number | undefined>;
 
-  /** Ranges of numbers that no device had any more when the store had gone back in time; those of one stream by number. */
-  listLost(limit: number): Promise<readonly LostRecord[]>;
+  /**
+   * Ranges of numbers that no device had any more when the store had gone back in time: stream by stream in an order that
+   * stays, those of one stream by number. Fails with `invalid-request` for a cursor that no such call answered with.
+   */
+  listLost(request: LostRequest): Promise<LostPage>;
 
   /** Devices by id, from behind `after` on. */
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]>;
@@ -108,6 +111,18 @@ export interface GatewayStore {
 
   /** Finishes running commits, then closes. Later calls fail with `shutting-down`. */
   close(): Promise<void>;
+}
+
+export interface LostRequest {
+  /** Where the page before ended. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface LostPage {
+  readonly ranges: readonly LostRecord[];
+  /** Undefined at the end. Opaque, and stays correct while ranges come and go. */
+  readonly cursor?: string;
 }
 
 export interface RetireRequest {
@@ -169,8 +184,13 @@ export interface LiveLease {
 /** Which store this is, and which ones it was. */
 export interface Generations {
   readonly current: GenerationId;
-  /** Those that devices may still know it by. */
+  /** Those that devices may still know it by, in the order in which they became so. */
   readonly former: ReadonlySet<GenerationId>;
+  /**
+   * The opening in which a `change-generation` made the one in force; absent when none did. While that opening lasts, the
+   * store cannot have gone back behind this generation.
+   */
+  readonly mintedIn?: string;
   /**
    * Names this opening of the store. Whoever puts an older copy in its place has to open it anew, so a session that was
    * greeted in another opening has to be greeted again before more is taken of it.
@@ -318,13 +338,14 @@ export type Change =
   | { readonly type: 'put-lost'; readonly stream: StreamKey; readonly range: LostRange }
   /** Forgets the lost range that begins with this number. */
   | { readonly type: 'remove-lost'; readonly stream: StreamKey; readonly first: number }
-  /** The store is another one from now on; who knows it by a former generation has something to look up. */
-  | {
-      readonly type: 'change-generation';
-      readonly generation: GenerationId;
-      /** Beside the one so far: generations that devices know and this store has forgotten. */
-      readonly former: readonly GenerationId[];
-    }
+  /**
+   * The store is another one from now on, by a generation minted in this opening. The one so far becomes a former one: who
+   * knows the store by it has something to look up.
+   */
+  | { readonly type: 'change-generation'; readonly generation: GenerationId }
+  /** Adds a generation that devices know as the latest of the former ones; one that is there stays in its place. */
+  | { readonly type: 'put-former'; readonly generation: GenerationId }
+  | { readonly type: 'remove-former'; readonly generation: GenerationId }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
   /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
   | {

@@ -3,6 +3,7 @@ import {
   decodeUp,
   encodeDown,
   type Hello,
+  isErrorFrameCode,
   ProtocolError,
   type Session,
   type UpFrame,
@@ -140,7 +141,8 @@ export class DeviceConnection implements FrameReceiver {
       (result) => this.#feed(toEvent(result)),
       (error: unknown) => {
         this.#ports.logger.error({ error }, 'a frame could not be served');
-        this.#feed({ type: 'store-failed', code: error instanceof CodedError ? error.code : 'internal' });
+        const isTold = error instanceof CodedError && isErrorFrameCode(error.code);
+        this.#feed({ type: 'store-failed', code: isTold ? error.code : 'internal' });
       },
     );
   }

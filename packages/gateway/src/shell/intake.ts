@@ -139,8 +139,10 @@ function logHello(logger: Logger, hello: Hello, subject: string, result: HelloRe
     return;
   }
   logger.info({ device, subject, client, session: result.reply.session.number, waiting }, 'hello welcomed');
-  const { wentBack, isGenerationNew } = result as Extract<HelloResult, { wentBack: unknown }>;
-  if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
+  const { wentBack, isGenerationNew, isUnexplained } = result as Extract<HelloResult, { wentBack: unknown }>;
+  if (isUnexplained === true)
+    logger.warn({ device, subject, streams: wentBack.streams.slice(0, STREAMS_LOGGED) }, UNEXPLAINED);
+  else if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
   if (isGenerationNew) logger.error({ device, generation: result.reply.generation }, WENT_BACK_NOTICED);
 }
 
@@ -160,6 +162,8 @@ function logLost(
 const FORKED = 'possible clone: a copy of this device’s data is in use, or its data was restored from one';
 const WENT_BACK_NOTICED =
   'the store went back in time and has a new generation: devices send again what it forgot';
+const UNEXPLAINED =
+  'a device claims more than the store holds, which has not gone back since it told it: it lies, or is a copy';
 const GENERATION_BYTES = 16;
 
 /** A UUID of version 4. */

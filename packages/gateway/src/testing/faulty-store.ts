@@ -52,7 +52,7 @@ export function createFaultyStore(store: GatewayStore, fault: CallFault): Faulty
     listQueues: (now) => store.listQueues(now),
     getQueue: (name, now) => store.getQueue(name, now),
     nextVisibleAt: (queue, now) => store.nextVisibleAt(queue, now),
-    listLost: (limit) => store.listLost(limit),
+    listLost: (request) => store.listLost(request),
     listDevices: (request) => store.listDevices(request),
     retireEpochs: (request) => perform(() => store.retireEpochs(request)),
     pruneSends: (before, max) => perform(() => store.pruneSends(before, max)),

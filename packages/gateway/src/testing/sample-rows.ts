@@ -1,6 +1,7 @@
 import {
   type DeviceId,
   type EpochId,
+  type GenerationId,
   type MessageId,
   type StreamKey,
   streamKeyText,
@@ -127,9 +128,22 @@ export class SampleRows implements Snapshot {
         this.generations = {
           opening: OPENING,
           current: change.generation,
-          former: new Set([...this.generations.former, this.generations.current, ...change.former]),
+          former: new Set([...this.generations.former, this.generations.current]),
+          mintedIn: OPENING,
         };
+        return;
+      case 'put-former':
+        this.#changeFormer((former) => former.add(change.generation));
+        return;
+      case 'remove-former':
+        this.#changeFormer((former) => former.delete(change.generation));
     }
+  }
+
+  #changeFormer(change: (former: Set<GenerationId>) => unknown): void {
+    const former = new Set(this.generations.former);
+    change(former);
+    this.generations = { ...this.generations, former };
   }
 
   #lostWithout(key: StreamKey, first: number): LostRange[] {

@@ -1,4 +1,5 @@
 import {
+  type GenerationId,
   invariant,
   LIMITS,
   type MessageId,
@@ -44,7 +45,11 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
     case 'remove-lost':
       return remove(streamOf(disk, change.stream, undo).lost, change.first, undo);
     case 'change-generation':
-      return changeGeneration(disk, change, undo);
+      return changeGeneration(disk, change.generation, undo);
+    case 'put-former':
+      return changeFormer(disk, (former) => former.add(change.generation), undo);
+    case 'remove-former':
+      return changeFormer(disk, (former) => former.delete(change.generation), undo);
     case 'put-queue':
       return putQueue(disk, change.row, undo);
     case 'delete-queue':
@@ -78,19 +83,24 @@ function remove<Key, Row>(rows: Map<Key, Row>, key: Key, undo: Undo[]): void {
   rows.delete(key);
 }
 
-function changeGeneration(
-  disk: MemoryDisk,
-  { generation, former }: Extract<Change, { type: 'change-generation' }>,
-  undo: Undo[],
-): void {
-  const before = disk.generation;
-  const added = [before, ...former].filter((known) => !disk.formerGenerations.has(known));
+function changeGeneration(disk: MemoryDisk, generation: GenerationId, undo: Undo[]): void {
+  const { generation: before, mintedIn } = disk;
   undo.push(() => {
     disk.generation = before;
-    for (const known of added) disk.formerGenerations.delete(known);
+    disk.mintedIn = mintedIn;
   });
   disk.generation = generation;
-  for (const known of added) disk.formerGenerations.add(known);
+  disk.mintedIn = disk.opening;
+  changeFormer(disk, (former) => former.add(before), undo);
+}
+
+function changeFormer(disk: MemoryDisk, change: (former: Set<GenerationId>) => unknown, undo: Undo[]): void {
+  const before = [...disk.formerGenerations];
+  undo.push(() => {
+    disk.formerGenerations.clear();
+    for (const generation of before) disk.formerGenerations.add(generation);
+  });
+  change(disk.formerGenerations);
 }
 
 function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[]): void {

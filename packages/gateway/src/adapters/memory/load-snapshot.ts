@@ -40,6 +40,7 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
     generations: {
       current: disk.generation,
       former: new Set(disk.formerGenerations),
+      ...(disk.mintedIn === undefined ? {} : { mintedIn: disk.mintedIn }),
       opening: disk.opening,
     },
     device: scope.device === undefined ? undefined : disk.devices.get(scope.device),

@@ -25,7 +25,10 @@ import type {
  */
 export interface MemoryDisk {
   generation: GenerationId;
+  /** The latest last. */
   readonly formerGenerations: Set<GenerationId>;
+  /** The opening in which the generation was minted. */
+  mintedIn: string | undefined;
   readonly devices: Map<DeviceId, DeviceRow>;
   readonly epochs: Map<EpochId, EpochRow>;
   readonly retired: Set<EpochId>;
@@ -101,6 +104,7 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
   return {
     generation,
     formerGenerations: new Set(),
+    mintedIn: undefined,
     devices: new Map(),
     epochs: new Map(),
     retired: new Set(),

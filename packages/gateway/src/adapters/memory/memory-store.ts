@@ -13,7 +13,8 @@ import type {
   JobStep,
   JobStepRequest,
   LeasedMessage,
-  LostRecord,
+  LostPage,
+  LostRequest,
   MessageState,
   NewJob,
   PeekedMessage,
@@ -32,6 +33,7 @@ import type {
 } from '../../ports/gateway-store.ts';
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
 import { sweepQueues } from './end-messages.ts';
+import { listLost } from './list-lost.ts';
 import { loadSnapshot, usageOf } from './load-snapshot.ts';
 import {
   inQueueOrder,
@@ -206,13 +208,8 @@ export class MemoryStore implements GatewayStore {
     });
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#call(() => {
-      const records = [...this.#disk.streams.values()].flatMap(({ key, lost }) =>
-        [...lost.values()].map((range) => ({ ...range, stream: key })),
-      );
-      return records.toSorted((left, right) => left.first - right.first).slice(0, limit);
-    });
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#call(() => listLost(this.#disk, request));
   }
 
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {

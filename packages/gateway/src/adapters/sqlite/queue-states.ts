@@ -1,10 +1,10 @@
 import { invariant } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { queueEnd, queueStart } from '../../core/message-key.ts';
 import { isSubqueue, parentOf } from '../../core/queue-address.ts';
 import { readSettings } from '../../core/queue-settings.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type { QueueRow } from '../../ports/gateway-store.ts';
-import { queueEnd, queueStart } from './message-key.ts';
 
 /** A queue's row, and what is remembered of its messages so that calls need not scan for it. */
 export interface QueueState {

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { QUEUES_MAX, queueEnd, queueOfKey, queueStart } from './message-key.ts';
+import { QUEUES_MAX, queueEnd, queueOfKey, queueStart } from '../../core/message-key.ts';
 
 /** Runs work in the next group of writes. */
 export type Write = <Result>(work: () => Result) => Promise<Result>;

@@ -10,7 +10,8 @@ import type {
   JobStep,
   JobStepRequest,
   LeasedMessage,
-  LostRecord,
+  LostPage,
+  LostRequest,
   NewJob,
   PeekPage,
   PeekRequest,
@@ -282,8 +283,8 @@ class SqliteStore implements GatewayStore {
     });
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#commits.read(() => this.#lost.list(limit));
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#commits.read(() => this.#lost.list(request));
   }
 
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {

@@ -1,10 +1,11 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { BLOCKED } from '../../../core/hold-state.ts';
+import { arrivalsBefore, priorityStart } from '../../../core/message-key.ts';
 import type { DeliveryTerms, MessageStory } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
-import { arrivalsBefore, priorityStart } from '../message-key.ts';
 import type { QueueState } from '../queue-states.ts';
-import { BLOCKED, type Groups } from './groups.ts';
+import type { Groups } from './groups.ts';
 import { prepareInsertRows } from './insert-rows.ts';
 import { checksumOf } from './stored-message.ts';
 

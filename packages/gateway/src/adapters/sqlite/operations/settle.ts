@@ -6,13 +6,13 @@ import {
   leaseTerms,
   type Outcome,
 } from '../../../core/failed-delivery.ts';
+import { isLive } from '../../../core/hold-state.ts';
+import { keyOfPlace } from '../../../core/message-key.ts';
 import { parseReceipt } from '../../../core/receipt.ts';
 import type { Settlement, SettleRequest, SettleResult } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
-import { keyOfPlace } from '../message-key.ts';
 import { noteVisible, type QueueState, type QueueStates } from '../queue-states.ts';
 import type { EndMessages, Leaving } from './end-messages.ts';
-import { type Hold, isLive } from './find-lease.ts';
 
 /** Settles leases; what is no live lease gets `lease-lost`. */
 export type Settle = (request: SettleRequest) => readonly SettleResult[];
@@ -62,6 +62,12 @@ export function prepareSettle(
 interface LeavingMessages {
   readonly gone: Map<number, Leaving>;
   readonly dead: Map<number, Leaving>;
+}
+
+interface Hold {
+  readonly until: number;
+  readonly token: string | null;
+  readonly deliveries: number;
 }
 
 interface Held {

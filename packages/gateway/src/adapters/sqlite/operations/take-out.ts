@@ -1,12 +1,13 @@
 import type Database from 'better-sqlite3';
-import { NEVER } from '../../../core/never.ts';
+import { isBlocked } from '../../../core/hold-state.ts';
+import { HEAD_BYTES } from '../../../core/message-head.ts';
 import type { MessageStory } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
 import type { QueueState } from '../queue-states.ts';
 import { damagedRow } from '../row-checksum.ts';
 import type { Groups } from './groups.ts';
 import { keyRanges } from './key-ranges.ts';
-import { contentBytes, HEAD_BYTES, isWhole, type MessageColumns } from './stored-message.ts';
+import { contentBytes, isWhole, type MessageColumns } from './stored-message.ts';
 
 /** A message that has left its queue. */
 export interface TakenMessage extends MessageColumns {
@@ -140,8 +141,4 @@ interface HoldColumns {
   readonly token: string | null;
   readonly deliveries: number;
   readonly consumer: number | null;
-}
-
-function isBlocked(hold: HoldColumns | undefined): boolean {
-  return hold !== undefined && hold.token === null && hold.until === NEVER;
 }

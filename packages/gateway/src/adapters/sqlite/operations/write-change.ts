@@ -53,6 +53,8 @@ export function prepareWriteChange(
         lost.remove(change.stream, change.first);
         return 0;
       case 'change-generation':
+      case 'put-former':
+      case 'remove-former':
         generations.change(change);
         return 0;
       case 'put-queue':
