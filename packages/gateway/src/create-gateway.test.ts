@@ -196,6 +196,7 @@ describe('the description of the API', () => {
       'post /v1/queues/{queue}/redrive',
       'post /v1/queues/{queue}/resume',
       'post /v1/queues/{queue}/settle',
+      'post /v1/transactions',
       'put /v1/queues/{queue}',
     ]);
     for (const methods of Object.values(document.paths)) {

@@ -13,6 +13,7 @@ import { addQueueRoutes } from './http/routes/queues.ts';
 import { addReceiveRoutes } from './http/routes/receive.ts';
 import { addReferenceRoutes } from './http/routes/reference.ts';
 import { addSendRoute } from './http/routes/send.ts';
+import { addTransactionRoute } from './http/routes/transactions.ts';
 import type { Authenticator } from './ports/authenticator.ts';
 import type { BodySchemas } from './ports/body-schemas.ts';
 import type { Clock } from './ports/clock.ts';
@@ -121,6 +122,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addLostRangesRoute(api, store);
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
+  addTransactionRoute(api, { ...ports, store, arrivals, failpoints }, creation);
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
   addReferenceRoutes(app, settings);
   seal();
