@@ -169,6 +169,12 @@ export interface Scope {
   readonly notices?: { readonly after?: NoticeCursor; readonly max: number };
   /** Ids supplied by server-side producers. */
   readonly sends?: readonly { readonly queue: string; readonly id: MessageId }[];
+  readonly leases?: {
+    /** Unix milliseconds: a lease that has ended by then is none. */
+    readonly now: number;
+    /** Of queues and of subqueues. */
+    readonly receipts: readonly { readonly queue: string; readonly receipt: string }[];
+  };
 }
 
 export interface Snapshot {
@@ -182,8 +188,10 @@ export interface Snapshot {
   readonly queues: ReadonlyMap<string, QueueRow>;
   /** Of the queues in scope that have a quota. */
   readonly usage: ReadonlyMap<string, QueueUsage>;
-  /** By id; absent when no producer used it yet in that queue. */
-  readonly sends: ReadonlyMap<MessageId, SendRow>;
+  /** By `sendKeyText`; absent when no producer used the id yet in that queue. */
+  readonly sends: ReadonlyMap<string, SendRow>;
+  /** By `leaseKeyText`; absent when the receipt is of no live lease. */
+  readonly leases: ReadonlyMap<string, LiveLease>;
   /** When the scope asks for them. */
   readonly notices?: DeviceNotices;
 }
@@ -213,6 +221,12 @@ export interface FateNotice {
   readonly reason?: string;
   /** Unix milliseconds. */
   readonly endedAt: number;
+}
+
+/** What a consumer has in hand. */
+export interface LiveLease {
+  /** Properties and body of its message. */
+  readonly bytes: number;
 }
 
 /** Which store this is, and which ones it was. */
@@ -340,10 +354,10 @@ export interface QueueUsage {
   readonly bytes: number;
 }
 
-/** What a server-side producer's id stands for. */
+/** What a server-side producer's id stands for. A transaction has one as well, in the first queue that it settles in. */
 export interface SendRow {
   readonly id: MessageId;
-  /** SHA-256 of queue, priority, properties and body. */
+  /** SHA-256 of queue, priority, properties and body; of a transaction, of all that it settles and sends. */
   readonly contentHash: Uint8Array;
   readonly sentAt: number;
 }
@@ -395,7 +409,12 @@ export type Change =
     }
   | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow }
   /** The device has heard of these fates: forgets the notices up to this number. */
-  | { readonly type: 'confirm-notices'; readonly device: DeviceId; readonly upTo: number };
+  | { readonly type: 'confirm-notices'; readonly device: DeviceId; readonly upTo: number }
+  /**
+   * Settles leases as `settle` does, but all or none: fails the transaction with `lease-lost` when one of the receipts
+   * is of no live lease. Stands behind all other changes of its transaction.
+   */
+  | { readonly type: 'settle'; readonly requests: readonly SettleRequest[] };
 
 /** A message on its way into a queue. Byte arrays are stored as they are. */
 export interface NewMessage {

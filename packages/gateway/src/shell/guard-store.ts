@@ -61,6 +61,7 @@ const EXPECTED_CODES: ReadonlySet<string> = new Set([
   'queue-not-empty',
   'invalid-request',
   'conflict',
+  'lease-lost',
   'store-full',
   'quota-exceeded',
   'too-large',

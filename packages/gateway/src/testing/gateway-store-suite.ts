@@ -8,6 +8,7 @@ import { jobsSuite } from './gateway-store-suite/jobs-suite.ts';
 import { memorySuite } from './gateway-store-suite/memory-suite.ts';
 import { noticesSuite } from './gateway-store-suite/notices-suite.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
+import { settleAllSuite } from './gateway-store-suite/settle-all-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
 import { transactionsSuite } from './gateway-store-suite/transactions-suite.ts';
 
@@ -48,6 +49,7 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
         () => store,
       ));
     describe('groups', () => groupsSuite(() => store));
+    describe('settling in a transaction', () => settleAllSuite(reopen, () => store));
   });
 
   describe(`gateway store with faults: ${name}`, () => faultsSuite(createHarness));

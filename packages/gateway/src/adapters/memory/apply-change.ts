@@ -9,8 +9,9 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import { parentOf } from '../../core/queue-address.ts';
+import { leaseLost, requireEachOnce } from '../../core/settle-all.ts';
 import { StoreError } from '../../core/store-error.ts';
-import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
+import type { Change, NewMessage, NumberedFate, SettleRequest } from '../../ports/gateway-store.ts';
 import {
   createMemoryQueue,
   inQueueOrder,
@@ -20,6 +21,7 @@ import {
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
 import { confirmNotices, tellFate } from './memory-notices.ts';
+import { leasedMessage, settleLeases } from './settle-leases.ts';
 
 /** Takes back what a change did. */
 export type Undo = () => void;
@@ -58,6 +60,8 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
     case 'confirm-notices':
       undo.push(confirmNotices(disk, change.device, change.upTo));
       return;
+    case 'settle':
+      return settleAll(disk, change.requests);
     default:
       return unreachable(change);
   }
@@ -193,4 +197,15 @@ function deleteQueue(
     disk.queues.delete(other);
     undo.push(() => disk.queues.set(other, queue));
   }
+}
+
+/** Needs no undo: it looks before it writes, and nothing comes behind it. */
+function settleAll(disk: MemoryDisk, requests: readonly SettleRequest[]): void {
+  requireEachOnce(requests);
+  for (const { queue, settlements, now } of requests) {
+    for (const { receipt } of settlements) {
+      if (leasedMessage(disk.queues.get(queue), receipt, now) === undefined) throw leaseLost(queue, receipt);
+    }
+  }
+  for (const request of requests) settleLeases(disk, request);
 }

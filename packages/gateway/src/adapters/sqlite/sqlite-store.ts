@@ -36,6 +36,7 @@ import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open
 import { prepareAppend } from './operations/append.ts';
 import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
 import { prepareEndMessages } from './operations/end-messages.ts';
+import { prepareFindLease } from './operations/find-lease.ts';
 import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type Jobs, prepareJobs } from './operations/jobs.ts';
@@ -163,7 +164,7 @@ class SqliteStore implements GatewayStore {
       lost: this.#lost,
       notices: this.#notices,
     };
-    this.#load = prepareLoadSnapshot(database, rows);
+    this.#load = prepareLoadSnapshot(database, rows, prepareFindLease(database, this.#queues));
     this.#retire = prepareRetireEpochs(database, symbols);
     this.#listDevices = prepareListDevices(database);
     this.#dues = new Dues(database);
@@ -181,9 +182,9 @@ class SqliteStore implements GatewayStore {
         this.#unjournaled.set(queue, (this.#unjournaled.get(queue) ?? 0) + messages),
     });
     const append = prepareAppend(symbols, insert);
-    this.#write = prepareWriteChange(database, rows, { append, putQueue });
     this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
     this.#settle = prepareSettle(database, this.#queues, this.#dues, ending);
+    this.#write = prepareWriteChange(database, rows, { append, putQueue, settle: this.#settle });
     this.#jobs = prepareJobs(database, this.#queues, ending);
     this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
     this.#peek = preparePeek(database, symbols, this.#queues);

@@ -9,7 +9,7 @@ import type { Conditions } from '../../ports/conditions.ts';
 import type { GatewayStore, QueueInfo, QueueRow, Scope, Snapshot } from '../../ports/gateway-store.ts';
 import type { Arrivals } from '../../shell/arrivals.ts';
 import { type Api, requirePermission } from '../api.ts';
-import { RequestError } from '../problem.ts';
+import { queueNotFound, RequestError } from '../problem.ts';
 import {
   addressParams,
   queueAnswer,
@@ -236,10 +236,6 @@ function changed(row: QueueRow, body: QueueSettingsJson): QueueRow {
     ...(quotaBytes === undefined || quotaBytes === null ? {} : { quotaBytes }),
     ...(schemaText === undefined || schemaText === 'null' ? {} : { schema: schemaText }),
   };
-}
-
-export function queueNotFound(queue: string): RequestError {
-  return new RequestError('queue-not-found', `no queue is named ${queue}`);
 }
 
 /** Whoever lets messages go to another queue must be allowed to send there. */

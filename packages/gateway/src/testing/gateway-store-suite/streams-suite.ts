@@ -1,5 +1,6 @@
 import { type SessionNonce, type StreamKey, streamKeyText } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
+import { sendKeyText } from '../../core/snapshot-keys.ts';
 import type { GatewayStore, Snapshot, StreamRow } from '../../ports/gateway-store.ts';
 import {
   deviceId,
@@ -41,6 +42,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       queues: new Map(),
       usage: new Map(),
       sends: new Map(),
+      leases: new Map(),
     });
     expect(await store().listQueues(NOW)).toEqual([]);
     expect(await store().getQueue('orders', NOW)).toBeUndefined();
@@ -203,7 +205,7 @@ export function streamsSuite(store: () => GatewayStore): void {
           { queue, id: messageId(2) },
         ],
       });
-    expect((await ask('orders')).sends).toEqual(new Map([[messageId(1), row]]));
+    expect((await ask('orders')).sends).toEqual(new Map([[sendKeyText('orders', messageId(1)), row]]));
     expect((await ask('visits')).sends).toEqual(new Map());
     await expect(write(store(), { type: 'put-send', queue: 'no-such-queue', row })).rejects.toMatchObject({
       code: 'queue-not-found',
@@ -281,7 +283,7 @@ export function streamsSuite(store: () => GatewayStore): void {
         queue: number % 2 === 0 ? 'visits' : 'orders',
         id: messageId(number),
       }));
-      return [...(await load({ sends })).sends.keys()];
+      return [...(await load({ sends })).sends.values()].map(({ id }) => id);
     };
     expect(await store().pruneSends(NOW + 1, 10)).toBe(0);
     expect(await known()).toHaveLength(5);

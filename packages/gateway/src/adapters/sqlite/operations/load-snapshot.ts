@@ -10,9 +10,11 @@ import {
 import type Database from 'better-sqlite3';
 import { isJournal } from '../../../core/queue-address.ts';
 import { addRuleTargets } from '../../../core/rule-targets.ts';
+import { leaseKeyText, sendKeyText } from '../../../core/snapshot-keys.ts';
 import type {
   DeviceRow,
   EpochRow,
+  LiveLease,
   NumberedFate,
   QueueRow,
   QueueUsage,
@@ -28,6 +30,7 @@ import type { QueueStates } from '../queue-states.ts';
 import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 import { DEVICE_COLUMNS, type DeviceColumns, deviceRow } from './device-columns.ts';
+import type { FindLease } from './find-lease.ts';
 import type { LostRanges } from './lost-ranges.ts';
 
 /** What the store remembers of its rows, for all of its operations. */
@@ -45,6 +48,7 @@ export type LoadSnapshot = (scope: Scope) => Snapshot;
 export function prepareLoadSnapshot(
   database: Database.Database,
   { symbols, queues, generations, lost, notices }: StoreRows,
+  findLease: FindLease,
 ): LoadSnapshot {
   const isRetired = prepareIsRetired(database);
   const loadDevice = prepareLoadDevice(database, symbols);
@@ -67,8 +71,12 @@ export function prepareLoadSnapshot(
     addRuleTargets(rows, (name) => queues.find(name)?.row);
     const usage = new Map<string, QueueUsage>();
     for (const [name, row] of rows) setIfFound(usage, name, usageOf(queues, row));
-    const sends = new Map<MessageId, SendRow>();
-    for (const { queue, id } of scope.sends ?? []) setIfFound(sends, id, loadSend(queue, id));
+    const sends = new Map<string, SendRow>();
+    for (const { queue, id } of scope.sends ?? [])
+      setIfFound(sends, sendKeyText(queue, id), loadSend(queue, id));
+    const leases = new Map<string, LiveLease>();
+    for (const { queue, receipt } of scope.leases?.receipts ?? [])
+      setIfFound(leases, leaseKeyText(queue, receipt), findLease(queue, receipt, scope.leases?.now ?? 0));
     return {
       generations: generations.get(),
       retired,
@@ -81,6 +89,7 @@ export function prepareLoadSnapshot(
       ...(scope.device === undefined || scope.notices === undefined
         ? {}
         : { notices: notices.load(scope.device, scope.notices) }),
+      leases,
     };
   };
 }
