@@ -105,7 +105,12 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const jobs = createJobRunner({ store, clock, logger, arrivals });
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
-  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
+  const { app, api, seal, document } = createApi({
+    authenticator,
+    clock,
+    logger,
+    corsHandler: corsFor(mayCall),
+  });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
   addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions, schemas: ports.schemas });
@@ -115,7 +120,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
-  addReferenceRoutes(app, settings);
+  addReferenceRoutes(app, document, settings);
   seal();
 
   let stopSweeping = async (): Promise<void> => undefined;

@@ -71,8 +71,6 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
   {
     name: 'restored-backup',
     about: "The gateways' store is replaced by an older backup of itself, with a new generation.",
-    // Devices do not send again yet what such a store has forgotten: then it is drawn.
-    isDrawn: false,
     most: 2,
     strike: (world) => {
       const { store, running } = world.gateways;

@@ -51,6 +51,8 @@ const receiveBody = z.object({
   bodies,
 });
 
+const receiveAnswer = z.object({ messages: z.array(receivedMessage) });
+
 function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteSettings): void {
   api.route(
     {
@@ -66,7 +68,7 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
       answers: {
         200: {
           description: 'None, when none came in time.',
-          schema: z.object({ messages: z.array(receivedMessage) }),
+          schema: receiveAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],
@@ -139,6 +141,8 @@ const settleResult = z.object({
   }),
 });
 
+const settleAnswer = z.object({ results: z.array(settleResult) });
+
 function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPollPorts): void {
   api.route(
     {
@@ -155,7 +159,7 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       answers: {
         200: {
           description: 'In the order of the receipts.',
-          schema: z.object({ results: z.array(settleResult) }),
+          schema: settleAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],

@@ -58,6 +58,7 @@ const sendBody = z.union([
 ]);
 
 const sentMessage = z.object({ id: z.uuid(), sentAt: z.iso.datetime() });
+const sendAnswer = z.union([sentMessage, z.object({ messages: z.array(sentMessage) })]);
 
 /** Sending by server-side producers. */
 export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRouteSettings): void {
@@ -77,7 +78,7 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
       answers: {
         200: {
           description: 'One message for `{…}`, a list for `{ messages: […] }`, in its order.',
-          schema: z.union([sentMessage, z.object({ messages: z.array(sentMessage) })]),
+          schema: sendAnswer,
         },
       },
       problems: [
