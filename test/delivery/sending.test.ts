@@ -2,7 +2,15 @@ import { LIMITS, type MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase, type OutboxStore, SignalBus } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
-import { idsOf, numbersOf, runsOf, ScriptedDevice, state, takenState } from '../support/scripted-device.ts';
+import {
+  answerPush,
+  idsOf,
+  numbersOf,
+  runsOf,
+  ScriptedDevice,
+  state,
+  takenState,
+} from '../support/scripted-device.ts';
 
 // What `send` takes, refuses and promises, and what is on the device afterwards.
 
@@ -341,6 +349,60 @@ describe('options', () => {
   });
 });
 
+describe('an id of its own whose saved copy is damaged', () => {
+  test('before it was delivered: the same send is refused for good, and the rest goes on', async () => {
+    const { database, position } = await savedWithOwnId();
+    database.damage(position);
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const orders = device.post.queue('orders');
+    const again = () => orders.send({ n: 1 }, { id: ID });
+    // Before the gateway has heard of the skip, and after it.
+    await expect(again()).rejects.toMatchObject({ code: 'unreadable', retry: 'never' });
+    const connection = await device.greet();
+    expect(runsOf(connection)).toMatchObject([{ skips: [{ index: 0, code: 'unreadable' }] }]);
+    answerPush(connection);
+    await device.settle();
+    expect(device.post.status.get()).toMatchObject({ pending: 0, deadLetters: 1 });
+    await expect(again()).rejects.toMatchObject({ code: 'unreadable', retry: 'never' });
+    const other = await orders.send({ n: 1 });
+    await device.settle();
+    answerPush(connection);
+    expect(await other.delivered).toEqual({ outcome: 'delivered' });
+  });
+
+  test('after it was delivered: the same send is the first one, and delivered', async () => {
+    const { database, position } = await savedWithOwnId({ isDelivered: true });
+    database.damage(position);
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const again = await device.post.queue('orders').send({ n: 1 }, { id: ID });
+    expect(await again.delivered).toEqual({ outcome: 'delivered' });
+    expect(runsOf(await device.greet())).toEqual([]);
+  });
+
+  test('gone altogether: the same send is refused for good, and does not try for ever', async () => {
+    const { database, position } = await savedWithOwnId();
+    database.segments.delete(position);
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const again = device.post.queue('orders').send({ n: 1 }, { id: ID });
+    await expect(again).rejects.toMatchObject({ code: 'unreadable', retry: 'never' });
+  });
+
+  test('trimmed between two looks: its id is free, and it is saved anew', async () => {
+    const { database, position } = await savedWithOwnId({ isDelivered: true });
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    database.fault = (operation) => {
+      if (operation === 'find') {
+        database.segments.delete(position);
+        database.suppliedIds.delete(ID);
+      }
+      return 'none';
+    };
+    await device.post.queue('orders').send({ n: 1 }, { id: ID });
+    const connection = await device.greet();
+    expect(runsOf(connection).flatMap(idsOf)).toEqual([ID]);
+  });
+});
+
 describe('messages set aside', () => {
   test('one sent again is a new message that names the old one, which is gone', async () => {
     const device = await deviceWithRefusal();
@@ -374,6 +436,21 @@ describe('messages set aside', () => {
     expect(device.post.status.get().deadLetters).toBe(0);
   });
 });
+
+/** A device that saved one message under an id of its own, and was closed. */
+async function savedWithOwnId(
+  options: { readonly isDelivered?: true } = {},
+): Promise<{ readonly database: MemoryDatabase; readonly position: number }> {
+  const database = new MemoryDatabase();
+  const device = await ScriptedDevice.open({ database });
+  await device.post.queue('orders').send({ n: 1 }, { id: ID });
+  if (options.isDelivered === true) {
+    answerPush(await device.greet());
+    await device.settle();
+  }
+  await device.post.close();
+  return { database, position: database.lastPosition };
+}
 
 function countSaves(database: MemoryDatabase): () => number {
   let saves = 0;
