@@ -9,8 +9,9 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import { parentOf } from '../../core/queue-address.ts';
+import { leaseLost, requireEachOnce } from '../../core/settle-all.ts';
 import { StoreError } from '../../core/store-error.ts';
-import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
+import type { Change, NewMessage, NumberedFate, SettleRequest } from '../../ports/gateway-store.ts';
 import {
   createMemoryQueue,
   inQueueOrder,
@@ -19,6 +20,8 @@ import {
   type MemoryStream,
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
+import { confirmNotices, tellFate } from './memory-notices.ts';
+import { leasedMessage, settleLeases } from './settle-leases.ts';
 
 /** Takes back what a change did. */
 export type Undo = () => void;
@@ -54,6 +57,11 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
       return deleteQueue(disk, change, undo);
     case 'put-send':
       return put(queueNamed(disk, change.queue).sends, change.row.id, change.row, undo);
+    case 'confirm-notices':
+      undo.push(confirmNotices(disk, change.device, change.upTo));
+      return;
+    case 'settle':
+      return settleAll(disk, change.requests);
     default:
       return unreachable(change);
   }
@@ -176,7 +184,7 @@ function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>[
 
 function deleteQueue(
   disk: MemoryDisk,
-  { name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>,
+  { name, ifEmpty, at }: Extract<Change, { type: 'delete-queue' }>,
   undo: Undo[],
 ): void {
   queueNamed(disk, name);
@@ -184,7 +192,20 @@ function deleteQueue(
   if (ifEmpty === true && all.some(([, queue]) => !inQueueOrder(queue).next().done))
     throw new StoreError('queue-not-empty', `queue "${name}" or a subqueue of it holds messages`);
   for (const [other, queue] of all) {
+    for (const message of inQueueOrder(queue))
+      undo.push(tellFate(disk, message, { code: 'queue-deleted' }, at));
     disk.queues.delete(other);
     undo.push(() => disk.queues.set(other, queue));
   }
+}
+
+/** Needs no undo: it looks before it writes, and nothing comes behind it. */
+function settleAll(disk: MemoryDisk, requests: readonly SettleRequest[]): void {
+  requireEachOnce(requests);
+  for (const { queue, settlements, now } of requests) {
+    for (const { receipt } of settlements) {
+      if (leasedMessage(disk.queues.get(queue), receipt, now) === undefined) throw leaseLost(queue, receipt);
+    }
+  }
+  for (const request of requests) settleLeases(disk, request);
 }
