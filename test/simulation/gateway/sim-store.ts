@@ -26,7 +26,13 @@ import {
   type Snapshot,
   type SweepResult,
 } from '@fieldpost/gateway/testing';
-import { type GenerationId, type MessageId, type Rng, uuidFromBytes } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type GenerationId,
+  type MessageId,
+  type Rng,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
 import type { FaultBook } from '../faults/fault-book.ts';
 import { type History, hashBody } from '../history.ts';
 import type { SimProcess } from '../time/sim-process.ts';
@@ -256,6 +262,16 @@ class StoreHandle implements GatewayStore {
 
   pruneSends(before: number, max: number): Promise<number> {
     return this.#call(true, () => this.#owner.store.pruneSends(before, max));
+  }
+
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#call(true, () => this.#owner.store.pruneNotices(before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    return this.#owner.store.watchNotices((devices) => {
+      if (!this.#isDead) listener(devices);
+    });
   }
 
   nextVisibleAt(queue: string, now: number): Promise<number | undefined> {

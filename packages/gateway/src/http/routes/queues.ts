@@ -184,7 +184,7 @@ function addPauseRoutes(api: Api, { store, clock, arrivals }: QueueRoutePorts): 
   add('resume', 'Resume a paused queue', 'Consumers that wait are woken; devices come back by themselves.');
 }
 
-function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
+function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
   api.route(
     {
       method: 'delete',
@@ -202,7 +202,10 @@ function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
       await store.transact({ queues: [queue] }, (snapshot) => {
         if (!snapshot.queues.has(queue)) throw queueNotFound(queue);
         const ifEmpty = query.messages !== 'delete';
-        return { changes: [{ type: 'delete-queue', name: queue, ifEmpty }], result: undefined };
+        return {
+          changes: [{ type: 'delete-queue', name: queue, ifEmpty, at: clock.now() }],
+          result: undefined,
+        };
       });
       return c.body(null, 204);
     },
