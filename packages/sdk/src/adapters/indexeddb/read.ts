@@ -1,4 +1,11 @@
-import { bytesFromUuid, LIMITS, type MessageId, splitMessage, unpackEntries } from '@fieldpost/protocol';
+import {
+  bytesFromUuid,
+  LIMITS,
+  type MessageId,
+  splitMessage,
+  type StreamKey,
+  unpackEntries,
+} from '@fieldpost/protocol';
 import type {
   DeadLetter,
   FoundMessage,
@@ -145,8 +152,20 @@ export async function findMessage(db: Db, id: MessageId, report: Report): Promis
     return { stream, number, savedAt, message, acknowledged: true, deadLetter: letter };
   }
   const inLog = await searchLog(db, id, keys, report);
-  if (inLog === undefined && position !== undefined) report(`the message ${id} is not where its id leads`);
-  return inLog;
+  if (inLog !== undefined || position === undefined) return inLog;
+  report(`the message ${id} is not where its id leads, or cannot be read there`);
+  // A message of a supplied id is saved in a segment of its own.
+  const [stored, ...others] = keys;
+  return stored?.key.count === 1 && others.length === 0 ? unreadableAt(db, stored.key) : undefined;
+}
+
+async function unreadableAt(db: Db, { stream, first, savedAt }: WrittenKey): Promise<FoundMessage> {
+  const acknowledged = first <= (await acknowledgedOf(db, stream));
+  return { stream, number: first, savedAt, message: undefined, acknowledged, deadLetter: undefined };
+}
+
+async function acknowledgedOf(db: Db, stream: StreamKey): Promise<number> {
+  return parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)))?.acknowledged ?? 0;
 }
 
 async function searchLog(
@@ -162,8 +181,7 @@ async function searchLog(
       const found = searchSegment(segment, wanted);
       if (found === undefined) continue;
       const { stream, savedAt } = segment;
-      const mark = parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)));
-      const acknowledged = found.number <= (mark?.acknowledged ?? 0);
+      const acknowledged = found.number <= (await acknowledgedOf(db, stream));
       return { stream, savedAt, ...found, acknowledged, deadLetter: undefined };
     }
   }
