@@ -1,12 +1,13 @@
 import type { DeviceId, MessageId, MessageProperties, StreamKey } from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
-import type { Delivery, Sent } from '../api/sent.ts';
+import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
 import type { Status } from '../api/status.ts';
 import { createDevice, type DeviceState } from '../core/device/device-state.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { laneText } from '../core/lane.ts';
 import { entryAt } from '../core/outbox/entry-walk.ts';
+import { pendingMessages } from '../core/outbox/skips.ts';
 import type { Marker } from '../ports/marker.ts';
 import type { Lane } from '../ports/outbox-store.ts';
 import { Deliveries } from './deliveries.ts';
@@ -15,7 +16,7 @@ import { encodeBody } from './encode-body.ts';
 import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
 import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver } from './saver.ts';
-import { checkQueueName, packProperties, PLAIN, readSendOptions } from './send-options.ts';
+import { checkQueueName, expiresInMs, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -90,6 +91,7 @@ export class FieldpostClient implements Fieldpost {
       resend: (lane, body, properties) =>
         new Promise((resolve, reject) => this.#save(lane, body, properties, undefined, resolve, reject)),
       lettersChanged: () => this.#countLetters(),
+      takenBack: (skips) => this.#runner.dispatch({ type: 'takenBack', skips }),
     });
   }
 
@@ -123,10 +125,10 @@ export class FieldpostClient implements Fieldpost {
   async logout(): Promise<LogoutReport> {
     this.#assertOpen();
     await this.#saver.idle();
-    const { waitingMessages } = this.#state.outbox;
+    const pending = pendingMessages(this.#state.outbox);
     const deadLetters = (await this.#options.ports.store.listDeadLetters()).length;
     await this.close();
-    return { pending: waitingMessages, deadLetters };
+    return { pending, deadLetters };
   }
 
   /** Throws what is wrong with the message; what is wrong with saving it goes to `reject`. */
@@ -145,6 +147,7 @@ export class FieldpostClient implements Fieldpost {
       properties: packProperties(properties, contentType),
       body: content,
       suppliedId,
+      expiresInMs: expiresInMs(properties),
       caller: new Sender(this.#deliveries, this.outbox, resolve, reject),
     });
   }
@@ -199,9 +202,10 @@ export class FieldpostClient implements Fieldpost {
       mintDevice: () => mint.uuid() as DeviceId,
       listener: {
         deviceRenewed: (device) => ports.marker.write(device),
-        announced: ({ marks, deadLetters }) => {
-          this.#deliveries.settled(marks, deadLetters);
-          if (deadLetters === undefined || deadLetters.length > 0) this.#countLetters();
+        announced: (settled) => {
+          const { deadLetters, fates } = settled;
+          this.#deliveries.settled(settled);
+          if (deadLetters === undefined || deadLetters.length + fates.length > 0) this.#countLetters();
           if (deadLetters !== undefined) this.#trimmer.settled();
         },
         endEpoch: ({ epoch }) => this.#saver.endEpoch(epoch),
@@ -317,6 +321,10 @@ class SentMessage implements Sent {
   get delivered(): Promise<Delivery> {
     this.#delivered ??= this.#saved.isRepeated ? this.#askStore() : this.#wait();
     return this.#delivered;
+  }
+
+  cancel(): Promise<CancelOutcome> {
+    return this.#outbox.cancelAt(this.#saved);
   }
 
   #wait(): Promise<Delivery> {

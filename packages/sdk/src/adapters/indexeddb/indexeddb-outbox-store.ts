@@ -5,6 +5,7 @@ import type {
   SavedSegments,
   SegmentKey,
 } from '../../ports/outbox-store.ts';
+import { cancel, listFates, offer } from './cancel.ts';
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
 import { parseDevice } from './record.ts';
@@ -68,6 +69,10 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       ),
     settle: (holder, settlement) =>
       connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
+    offer: (holder, offering) =>
+      connection.use('noting what is offered', (db) => offer(db, holder, offering), full),
+    cancel: (place) => connection.use('taking a message back', (db) => cancel(db, place), full),
+    listFates: (ranges) => connection.use('listing fates', (db) => listFates(db, ranges)),
     reopen: (holder, reopening) =>
       connection.use('taking back what was settled', (db) => reopen(db, holder, reopening), full),
     renewDevice: (request) =>
