@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { migrate, readMigrations } from './migrate.ts';
+import { readMigrations } from '../migrations.ts';
+import { migrate } from './migrate.ts';
 
 let folder: string;
 let database: Database.Database;
@@ -49,7 +50,7 @@ test.each([
 });
 
 test('what ships is well-formed', () => {
-  const shipped = readMigrations();
+  const shipped = readMigrations(new URL('../../../migrations/sqlite/', import.meta.url));
   expect(shipped[0]).toMatchObject({ number: 1, name: 'queues-and-streams', breaking: true });
   migrate(database, shipped);
 });

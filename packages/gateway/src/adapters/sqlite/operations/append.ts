@@ -1,8 +1,9 @@
+import { headOf } from '../../../core/message-head.ts';
 import type { NewMessage } from '../../../ports/gateway-store.ts';
 import type { QueueState } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import type { InsertedMessage, InsertMessages } from './insert-messages.ts';
-import { headOf, sourceName } from './stored-message.ts';
+import { sourceName } from './stored-message.ts';
 
 /** Adds new messages to the end of a queue. Returns the bytes they take there. */
 export type Append = (queue: QueueState, messages: readonly NewMessage[]) => number;

@@ -1,8 +1,8 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { priorityStart, queueEnd, queueStart } from '../../../core/message-key.ts';
 import { NEVER } from '../../../core/never.ts';
 import type { QueueInfo } from '../../../ports/gateway-store.ts';
-import { priorityStart, queueEnd, queueStart } from '../message-key.ts';
 import type { HeldCounts, QueueState } from '../queue-states.ts';
 
 /**

@@ -1,6 +1,5 @@
 import type Database from 'better-sqlite3';
-import { NEVER } from '../../../core/never.ts';
-import { queueEnd, queueStart } from '../message-key.ts';
+import { queueEnd, queueStart } from '../../../core/message-key.ts';
 import { noteVisible, type QueueState } from '../queue-states.ts';
 
 /**
@@ -50,6 +49,3 @@ export function prepareGroups(database: Database.Database): Groups {
     },
   };
 }
-
-/** The hold of a message that waits for another one of its group. */
-export const BLOCKED = { until: NEVER, visibleAt: NEVER } as const;

@@ -1,5 +1,6 @@
 import { uuidFromBytes } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
+import { formatJobPlace, type JobPlace, parseJobPlace } from '../../../core/job-place.ts';
 import {
   codeOfJob,
   hasRoom,
@@ -9,20 +10,21 @@ import {
   targetOf,
   termsAfterMove,
 } from '../../../core/job.ts';
+import { idOfHead, propertiesOfHead } from '../../../core/message-head.ts';
+import {
+  arrivalOfKey,
+  keyOfPlace,
+  nextPriorityStart,
+  placeOfKey,
+  queueEnd,
+} from '../../../core/message-key.ts';
 import { parentOf } from '../../../core/queue-address.ts';
 import { QueueRoom } from '../../../core/queue-room.ts';
 import type { JobRow, JobStep, JobStepRequest, NewJob } from '../../../ports/gateway-store.ts';
-import { arrivalOfKey, keyOfPlace, nextPriorityStart, placeOfKey, queueEnd } from '../message-key.ts';
 import type { QueueState, QueueStates } from '../queue-states.ts';
 import type { EndMessages, Leaving } from './end-messages.ts';
 import { usageOf } from './load-snapshot.ts';
-import {
-  idOfRow,
-  MESSAGE_COLUMNS,
-  type MessageColumns,
-  priorityOfRow,
-  propertiesOfRow,
-} from './stored-message.ts';
+import { MESSAGE_COLUMNS, type MessageColumns, priorityOfRow } from './stored-message.ts';
 import { prepareStoryOf } from './story-of.ts';
 
 /** Purges, moves and redrives: see the port. */
@@ -66,14 +68,14 @@ export function prepareJobs(database: Database.Database, queues: QueueStates, en
       for (const { id } of ended.toSorted((one, other) => other.updatedAt - one.updatedAt).slice(ENDED_MAX))
         remove.run(id);
       // What is not there has nothing in it, now and for this job always.
-      const place: Place = { queue: queue?.number ?? -1, arrivals: queue?.arrivals ?? 0, next: 0 };
-      return save(newJobRow(job, formatPlace(place)));
+      const place: JobPlace = { queue: queue?.number ?? -1, arrivals: queue?.arrivals ?? 0, next: 0 };
+      return save(newJobRow(job, formatJobPlace(place)));
     },
     step({ id, max, now }) {
       const job = find(id);
       if (job?.state !== 'running') return undefined;
       const queue = queues.find(job.queue);
-      const place = parsePlace(job.position);
+      const place = parseJobPlace(job.position);
       // Another queue of this name holds nothing of what the job is for.
       if (queue === undefined || queue.number !== place.queue) {
         const ended = jobAfterStep(job, { looked: 0, done: 0, position: undefined }, now);
@@ -81,7 +83,7 @@ export function prepareJobs(database: Database.Database, queues: QueueStates, en
       }
       const { chosen, looked, next, isHeldBack } = look(queue, job, place, max, now);
       const arrivals = apply(queue, job, chosen, now);
-      const position = next === undefined ? undefined : formatPlace({ ...place, next });
+      const position = next === undefined ? undefined : formatJobPlace({ ...place, next });
       const after = jobAfterStep(job, { looked, done: chosen.size, position }, now);
       return { job: save(after), done: chosen.size, arrivals, isHeldBack };
     },
@@ -111,7 +113,7 @@ function prepareApply(ending: EndMessages): Apply {
       if (target === undefined) ending.end(queue, new Map(keys.map((key) => [key, { code }])), now);
       else
         ending.move(queue, keys, target, leaving, now, (message) =>
-          termsAfterMove(propertiesOfRow(message), message.sent_at, now),
+          termsAfterMove(job.queue, propertiesOfHead(message.head), message.sent_at, now),
         );
     }
     return [...byTarget.keys()].filter((target) => target !== undefined);
@@ -127,7 +129,7 @@ interface Looked {
   readonly isHeldBack: boolean;
 }
 
-type Look = (queue: QueueState, job: JobRow, place: Place, max: number, now: number) => Looked;
+type Look = (queue: QueueState, job: JobRow, place: JobPlace, max: number, now: number) => Looked;
 
 function prepareLook(database: Database.Database, queues: QueueStates): Look {
   const select = database.prepare<[number, number, number], LookedColumns>(
@@ -163,8 +165,8 @@ function prepareLook(database: Database.Database, queues: QueueStates): Look {
         const story = storyOf(queue, row.key);
         const target = targetOf(job, story);
         const isWanted = isForJob(job, {
-          id: uuidFromBytes(idOfRow(row)),
-          properties: propertiesOfRow(row),
+          id: uuidFromBytes(idOfHead(row.head)),
+          properties: propertiesOfHead(row.head),
           priority: priorityOfRow(row),
           arrivedAt: row.arrived_at,
           isLeased: row.token !== null && (row.until ?? 0) > now,
@@ -197,7 +199,10 @@ function fits(
   if (parentOf(from.row.name) === name) return true;
   const room = rooms.get(name) ?? new QueueRoom(new Map([[name, usageOf(queues, target.row) ?? NO_USAGE]]));
   rooms.set(name, room);
-  return hasRoom(room, target.row, { properties: propertiesOfRow(row), body: { length: row.body_bytes } });
+  return hasRoom(room, target.row, {
+    properties: propertiesOfHead(row.head),
+    body: { length: row.body_bytes },
+  });
 }
 
 const NO_USAGE = { messages: 0, bytes: 0 };
@@ -207,19 +212,3 @@ type LookedColumns = MessageColumns & {
   readonly until: number | null;
   readonly token: string | null;
 };
-
-/** How far a job is: in which queue, with how many arrivals when it began, and the place to go on at. */
-interface Place {
-  readonly queue: number;
-  readonly arrivals: number;
-  readonly next: number;
-}
-
-function formatPlace({ queue, arrivals, next }: Place): string {
-  return `${queue} ${arrivals} ${next}`;
-}
-
-function parsePlace(position: string): Place {
-  const [queue = 0, arrivals = 0, next = 0] = position.split(' ').map(Number);
-  return { queue, arrivals, next };
-}

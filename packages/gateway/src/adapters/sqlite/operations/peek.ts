@@ -1,20 +1,14 @@
 import type Database from 'better-sqlite3';
+import { type Hold, stateOfHold } from '../../../core/hold-state.ts';
 import { matcherOf } from '../../../core/matches-message.ts';
-import { NEVER } from '../../../core/never.ts';
+import { idOfHead, propertiesOfHead } from '../../../core/message-head.ts';
+import { keyOfPlace, placeOfKey, queueEnd, queueStart } from '../../../core/message-key.ts';
 import { formatCursor, parseCursor } from '../../../core/receipt.ts';
 import { StoreError } from '../../../core/store-error.ts';
-import type { MessageState, PeekedMessage, PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
-import { keyOfPlace, placeOfKey, queueEnd, queueStart } from '../message-key.ts';
+import type { PeekedMessage, PeekPage, PeekRequest } from '../../../ports/gateway-store.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
-import {
-  contentBytes,
-  idOfRow,
-  MESSAGE_COLUMNS,
-  type MessageColumns,
-  propertiesOfRow,
-  storedMessage,
-} from './stored-message.ts';
+import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
 import { prepareStoryOf } from './story-of.ts';
 
 /** Looks at a page of a queue. Fails with `queue-not-found`, and with `invalid-request` for a false cursor. */
@@ -49,12 +43,12 @@ export function preparePeek(database: Database.Database, symbols: Symbols, queue
       }
       scanned += 1;
       lastKey = row.key;
-      if (isWanted !== undefined && !isWanted(idOfRow(row), propertiesOfRow(row))) continue;
+      if (isWanted !== undefined && !isWanted(idOfHead(row.head), propertiesOfHead(row.head))) continue;
       const content = isWanted !== undefined && bodies ? selectBody.get(row.key) : undefined;
       const found = { ...row, ...content };
       messages.push({
         ...storedMessage(found, row.deliveries ?? 0, symbols, storyOf(queue, row.key)),
-        state: stateOf(row, now),
+        state: stateOfHold(holdOf(row), now),
         ...leaseOf(row, symbols),
       });
       bytes += contentBytes(found);
@@ -71,18 +65,16 @@ type PeekColumns = MessageColumns & {
   readonly consumer: number | null;
 };
 
+function holdOf({ until, visible_at: visibleAt, token }: PeekColumns): Hold | undefined {
+  return until === null || visibleAt === null ? undefined : { until, visibleAt, token };
+}
+
 function leaseOf(
   { until, token, consumer }: PeekColumns,
   symbols: Symbols,
 ): Pick<PeekedMessage, 'lastLease'> {
   if (consumer === null || until === null || token === null) return {};
   return { lastLease: { consumer: symbols.name(consumer), until } };
-}
-
-function stateOf({ until, visible_at: visibleAt, token }: PeekColumns, now: number): MessageState {
-  if (until === null || visibleAt === null || visibleAt <= now) return 'ready';
-  if (token !== null && until > now) return 'leased';
-  return token === null && until === NEVER ? 'blocked' : 'delayed';
 }
 
 function prepareSelect(

@@ -1,8 +1,8 @@
 import type Database from 'better-sqlite3';
+import { queueEnd, QUEUES_MAX, queueStart } from '../../../core/message-key.ts';
 import { settingsText } from '../../../core/queue-settings.ts';
 import { StoreError } from '../../../core/store-error.ts';
 import type { QueueRow } from '../../../ports/gateway-store.ts';
-import { queueEnd, QUEUES_MAX, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 
 /** Creates a queue or changes its properties. */

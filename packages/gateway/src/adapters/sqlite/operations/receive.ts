@@ -1,21 +1,16 @@
 import { invariant, LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { leaseTerms } from '../../../core/failed-delivery.ts';
+import { HEAD_BYTES } from '../../../core/message-head.ts';
+import { placeOfKey, queueEnd, queueStart } from '../../../core/message-key.ts';
 import { NEVER } from '../../../core/never.ts';
 import { formatReceipt } from '../../../core/receipt.ts';
 import type { LeasedMessage, ReceiveRequest } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
-import { placeOfKey, queueEnd, queueStart } from '../message-key.ts';
 import type { QueueStates } from '../queue-states.ts';
 import type { Symbols } from '../symbols.ts';
 import { prepareInsertRows } from './insert-rows.ts';
-import {
-  contentBytes,
-  HEAD_BYTES,
-  MESSAGE_COLUMNS,
-  type MessageColumns,
-  storedMessage,
-} from './stored-message.ts';
+import { contentBytes, MESSAGE_COLUMNS, type MessageColumns, storedMessage } from './stored-message.ts';
 import { prepareStoryOf } from './story-of.ts';
 
 /** Leases the first visible messages of a queue. Fails with `queue-not-found`. */

@@ -1,7 +1,8 @@
-import { type DeviceId, type EpochId, invariant, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
-import type { MessageStory, NewMessage, StoredMessage } from '../../../ports/gateway-store.ts';
+import { type DeviceId, type EpochId, type MessageId, uuidFromBytes } from '@fieldpost/protocol';
+import { HEAD_BYTES, idOfHead, propertiesOfHead } from '../../../core/message-head.ts';
+import { priorityOfKey } from '../../../core/message-key.ts';
+import type { MessageStory, StoredMessage } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
-import { priorityOfKey } from '../message-key.ts';
 import { damagedRow, messageChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 
@@ -22,36 +23,9 @@ export interface MessageColumns {
   readonly checksum: number | null;
 }
 
-const ID_BYTES = 16;
-/** The id and the length of the properties. */
-export const HEAD_BYTES = ID_BYTES + 2;
-
-/**
- * The message up to its body, as it came over the wire. Id and properties are mostly views on that message's bytes; then
- * nothing is copied here.
- */
-export function headOf({ id, properties }: NewMessage): Uint8Array {
-  invariant(id.length === ID_BYTES, `a message id has ${ID_BYTES} bytes, not ${id.length}`);
-  const isOnePiece = id.buffer === properties.buffer && id.byteOffset + HEAD_BYTES === properties.byteOffset;
-  if (isOnePiece) return new Uint8Array(id.buffer, id.byteOffset, HEAD_BYTES + properties.length);
-  const head = new Uint8Array(HEAD_BYTES + properties.length);
-  head.set(id, 0);
-  new DataView(head.buffer).setUint16(ID_BYTES, properties.length);
-  head.set(properties, HEAD_BYTES);
-  return head;
-}
-
 /** How many bytes of properties and body a row holds. */
 export function contentBytes(row: MessageColumns): number {
   return row.head.length - HEAD_BYTES + row.body.length;
-}
-
-export function idOfRow({ head }: Pick<MessageColumns, 'head'>): Uint8Array {
-  return head.subarray(0, ID_BYTES);
-}
-
-export function propertiesOfRow({ head }: Pick<MessageColumns, 'head'>): Uint8Array {
-  return head.subarray(HEAD_BYTES);
 }
 
 /** The message's own priority, whatever its place in the queue. */
@@ -91,8 +65,8 @@ export function storedMessage(
 ): StoredMessage {
   if (!isWhole(row)) throw damagedRow(`the message at ${row.key}`);
   const message = {
-    id: uuidFromBytes(idOfRow(row)) as MessageId,
-    properties: bytesView(propertiesOfRow(row)),
+    id: uuidFromBytes(idOfHead(row.head)) as MessageId,
+    properties: bytesView(propertiesOfHead(row.head)),
     body: bytesView(row.body),
     priority: priorityOfRow(row),
     sentAt: row.sent_at,

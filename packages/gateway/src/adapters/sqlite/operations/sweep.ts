@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import { afterExpiry, afterFailedDelivery, type Outcome } from '../../../core/failed-delivery.ts';
+import { queueOfKey } from '../../../core/message-key.ts';
 import type { Due, Dues } from '../dues.ts';
-import { queueOfKey } from '../message-key.ts';
 import type { QueueState, QueueStates } from '../queue-states.ts';
 import type { EndMessages, Leaving } from './end-messages.ts';
 

@@ -1,5 +1,5 @@
 import { invariant, LIMITS } from '@fieldpost/protocol';
-import { StoreError } from '../../core/store-error.ts';
+import { StoreError } from './store-error.ts';
 
 /**
  * The key of a message: one integer that sorts as its queue does.
