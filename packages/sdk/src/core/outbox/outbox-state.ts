@@ -275,7 +275,7 @@ export type OutboxEvent =
   | { readonly type: 'answersVoid' }
   | { readonly type: 'deadlineReached' };
 
-export interface ExpiredMessage {
+interface ExpiredMessage {
   readonly letter: DeadLetter;
   readonly skip: Skip;
 }
