@@ -87,6 +87,17 @@ describe('what was never sent', () => {
   });
 });
 
+test('a send with the id of a message that was taken back is that message', async () => {
+  const id = '01890000-0000-7000-8000-00000000cafe';
+  const device = await ScriptedDevice.open();
+  const orders = device.post.queue('orders');
+  const sent = await orders.send({ n: 1 }, { id });
+  expect(await sent.cancel()).toBe('cancelled');
+  const again = await orders.send({ n: 1 }, { id });
+  expect(await again.delivered).toEqual(CANCELLED);
+  expect(device.post.status.get()).toMatchObject({ pending: 0 });
+});
+
 describe('what may have been sent', () => {
   test('is told when the gateway has answered: it was too late', async () => {
     const device = await ScriptedDevice.open();

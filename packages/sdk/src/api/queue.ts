@@ -19,7 +19,8 @@ export interface Queue<Body = unknown> {
    *
    * @returns the message, saved
    * @throws FieldpostError `not-serialisable`, `too-large`, `invalid-argument`, `conflict` (the id was used for another
-   *   message), `storage-full`, `storage-failed`, `closed`. Nothing is saved then, except with `outcome: 'unknown'`.
+   *   message), `unreadable` (the id was used before, and the saved copy is damaged: it will not arrive), `storage-full`,
+   *   `storage-failed`, `closed`. Nothing is saved then, except with `outcome: 'unknown'`.
    * @since 0.1.0
    */
   send(body: Body, options?: SendOptions): Promise<Sent>;

@@ -84,7 +84,10 @@ export interface OutboxStore {
     readonly now: number;
   }): Promise<DrainLease | undefined>;
 
-  /** The message of an id that is still in the log or the dead-letter list, whatever its state. */
+  /**
+   * The message of an id that is still in the log or the dead-letter list, whatever its state. Where the copy in the log is
+   * damaged, only an id that was supplied finds it, if it stands alone in its segment: then without the message.
+   */
   find(id: MessageId): Promise<FoundMessage | undefined>;
 
   /** Messages set aside: refused, expired, unreadable, in doubt. In the order of being set aside. */
@@ -107,7 +110,8 @@ export interface OpenRequest {
 export interface OpenedOutbox {
   readonly device: DeviceId;
   /**
-   * `created`: a new database. `opened`: the one the marker speaks of, or one without a marker. `lost`: the marker speaks
+   * `created`: a new database. `opened`: the one the marker speaks of, by its id or one that it had before, or one without a
+   * marker. `lost`: the marker speaks
    * of a database that is gone or is another one; a new one was made when there was none.
    */
   readonly condition: 'created' | 'opened' | 'lost';

@@ -1,4 +1,10 @@
-import type { DeviceId, MessageId, MessageProperties, StreamKey } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type MessageId,
+  type MessageProperties,
+  type StreamKey,
+  streamKeyText,
+} from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
 import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
@@ -9,13 +15,13 @@ import { laneText } from '../core/lane.ts';
 import { entryAt } from '../core/outbox/entry-walk.ts';
 import { pendingMessages } from '../core/outbox/skips.ts';
 import type { Marker } from '../ports/marker.ts';
-import type { Lane } from '../ports/outbox-store.ts';
+import type { FoundMessage, Lane } from '../ports/outbox-store.ts';
 import { Deliveries } from './deliveries.ts';
 import { DeviceRunner, type RunnerPorts } from './device-runner.ts';
 import { encodeBody } from './encode-body.ts';
 import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
-import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver } from './saver.ts';
+import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver, unreadable } from './saver.ts';
 import { checkQueueName, expiresInMs, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
@@ -215,15 +221,26 @@ export class FieldpostClient implements Fieldpost {
     });
   }
 
-  async #findRepeated(id: MessageId, packed: Uint8Array, lane: Lane): Promise<SavedMessage> {
+  async #findRepeated(id: MessageId, packed: Uint8Array, lane: Lane): Promise<SavedMessage | undefined> {
     const found = await this.#options.ports.store.find(id);
-    if (found === undefined)
-      throw new FieldpostError('storage-failed', `message ${id} was known a moment ago and is gone`);
+    if (found === undefined) return undefined;
+    // Of one that was taken back, or has expired, nothing is left to compare, and it was said what became of it.
+    const isDamaged = found.message === undefined && found.code === undefined;
+    if (isDamaged && (await this.#isLostHere(found))) throw unreadable(id, 'cannot be read any more');
     const isSame =
       laneText(found.stream) === laneText(lane) &&
       (found.message === undefined || areBytesEqual(found.message, entryAt(packed, 0)));
     if (!isSame) throw conflict(id);
     return { id, stream: found.stream, number: found.number };
+  }
+
+  /** Whether a message whose copy is damaged was not delivered before that. */
+  async #isLostHere({ acknowledged, stream, number, deadLetter }: FoundMessage): Promise<boolean> {
+    if (deadLetter !== undefined || !acknowledged) return true;
+    const letters = await this.#options.ports.store.listDeadLetters();
+    return letters.some(
+      (letter) => letter.number === number && streamKeyText(letter.stream) === streamKeyText(stream),
+    );
   }
 
   #storageChanged(error: unknown): void {

@@ -4,6 +4,8 @@ import { modelSuite } from './outbox-store/model-suite.ts';
 import { openingSuite } from './outbox-store/opening-suite.ts';
 import type { OutboxPlace } from './outbox-store/outbox-place.ts';
 import { readingSuite } from './outbox-store/reading-suite.ts';
+import { renewingSuite } from './outbox-store/renewing-suite.ts';
+import { reopeningSuite } from './outbox-store/reopening-suite.ts';
 import { savingSuite } from './outbox-store/saving-suite.ts';
 import { settlingSuite } from './outbox-store/settling-suite.ts';
 import { takingBackSuite } from './outbox-store/taking-back-suite.ts';
@@ -25,6 +27,8 @@ export function outboxStoreSuite(name: string, makePlace: () => OutboxPlace | Pr
     describe('reading', () => readingSuite(withBench));
     describe('settling', () => settlingSuite(withBench));
     describe('taking back', () => takingBackSuite(withBench));
+    describe('reopening', () => reopeningSuite(withBench));
+    describe('renewing the device', () => renewingSuite(withBench));
     describe('trimming', () => trimmingSuite(withBench));
     describe('faults', () => faultSuite(withBench));
     describe('model', () => modelSuite(withBench));

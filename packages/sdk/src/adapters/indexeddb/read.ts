@@ -1,4 +1,4 @@
-import { bytesFromUuid, LIMITS, type MessageId, unpackEntries } from '@fieldpost/protocol';
+import { bytesFromUuid, LIMITS, type MessageId, type StreamKey, unpackEntries } from '@fieldpost/protocol';
 import { isHollow } from '../../core/outbox/hollow.ts';
 import type {
   DeadLetter,
@@ -158,8 +158,20 @@ export async function findMessage(db: Db, id: MessageId, report: Report): Promis
     return { stream, number, savedAt, message, acknowledged: true, deadLetter: letter };
   }
   const inLog = await searchLog(db, id, keys, report);
-  if (inLog === undefined && position !== undefined) report(`the message ${id} is not where its id leads`);
-  return inLog;
+  if (inLog !== undefined || position === undefined) return inLog;
+  report(`the message ${id} is not where its id leads, or cannot be read there`);
+  // A message of a supplied id is saved in a segment of its own.
+  const [stored, ...others] = keys;
+  return stored?.key.count === 1 && others.length === 0 ? unreadableAt(db, stored.key) : undefined;
+}
+
+async function unreadableAt(db: Db, { stream, first, savedAt }: WrittenKey): Promise<FoundMessage> {
+  const acknowledged = first <= (await acknowledgedOf(db, stream));
+  return { stream, number: first, savedAt, message: undefined, acknowledged, deadLetter: undefined };
+}
+
+async function acknowledgedOf(db: Db, stream: StreamKey): Promise<number> {
+  return parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)))?.acknowledged ?? 0;
 }
 
 async function searchLog(
@@ -176,8 +188,7 @@ async function searchLog(
       if (found === undefined) continue;
       const { stream, savedAt } = segment;
       const place = { stream, number: found.number };
-      const mark = parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)));
-      const acknowledged = found.number <= (mark?.acknowledged ?? 0);
+      const acknowledged = found.number <= (await acknowledgedOf(db, stream));
       const code = parseFate(fateKey(place), await readValue(db, 'fates', fateKey(place)))?.code;
       const message = isHollow(found.message) ? undefined : found.message;
       return { ...place, savedAt, message, acknowledged, deadLetter: undefined, code };

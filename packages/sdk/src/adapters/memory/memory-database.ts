@@ -18,6 +18,8 @@ import type {
  */
 export class MemoryDatabase {
   device: DeviceId | undefined;
+  /** Ids that the device had before. */
+  renewed: readonly DeviceId[] = [];
   /** By position, in log order. */
   readonly segments: Map<number, MemorySegment>;
   lastPosition = 0;
@@ -53,6 +55,7 @@ export class MemoryDatabase {
   copy(): MemoryDatabase {
     const copy = new MemoryDatabase();
     copy.device = this.device;
+    copy.renewed = this.renewed;
     for (const [position, segment] of this.segments) copy.segments.set(position, segment);
     copy.lastPosition = this.lastPosition;
     for (const [epoch, tail] of this.tails) copy.tails.set(epoch, tail);

@@ -66,7 +66,8 @@ class MemoryOutboxStore implements OutboxStore {
       const device = database.device ?? request.device;
       database.device = device;
       const { marker } = request;
-      const isLost = marker !== undefined && (isNew || marker !== device);
+      const isKnown = marker === undefined || marker === device || database.renewed.includes(marker);
+      const isLost = marker !== undefined && (isNew || !isKnown);
       return { device, condition: isLost ? 'lost' : isNew ? 'created' : 'opened' };
     });
   }
@@ -137,6 +138,7 @@ class MemoryOutboxStore implements OutboxStore {
   renewDevice({ from, to }: { readonly from: DeviceId; readonly to: DeviceId }): Promise<DeviceId> {
     return this.#perform('renewDevice', true, (database) => {
       if (database.device !== from) return database.device ?? from;
+      database.renewed = [...database.renewed, from];
       database.device = to;
       database.session = undefined;
       return to;
@@ -297,6 +299,12 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
       acknowledged: isAcknowledged(database, stream, number),
       deadLetter,
     };
+  }
+  const supplied = database.segments.get(database.suppliedIds.get(id) ?? 0);
+  if (supplied?.key.count === 1 && supplied.messages === undefined) {
+    const { stream, first: number, savedAt } = supplied.key;
+    const acknowledged = isAcknowledged(database, stream, number);
+    return { stream, number, savedAt, message: undefined, acknowledged, deadLetter };
   }
   for (const { key, messages } of database.segments.values()) {
     if (messages === undefined || countEntries(messages) !== key.count) continue;

@@ -1,5 +1,12 @@
-import { type EpochId, type StreamKey, unpackEntries } from '@fieldpost/protocol';
-import type { DeadLetter, OutboxStore, Settlement } from '../../ports/outbox-store.ts';
+import {
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  type SessionNonce,
+  type StreamKey,
+  unpackEntries,
+} from '@fieldpost/protocol';
+import type { DeadLetter, OutboxStore, Reopening, Settlement } from '../../ports/outbox-store.ts';
 import { letterOf } from './letter-of.ts';
 import { draftOf, numbersOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
 
@@ -25,6 +32,8 @@ export const faultyOperations: readonly FaultyOperation[] = [
     await saveDrafts(await bench.open(), epoch, bench.uuid(), [draftOf([bench.message()])]);
   }),
   settling(),
+  reopening(),
+  renewing(),
   trimming(),
   discarding(),
   takingBack(),
@@ -88,6 +97,61 @@ function settling(): FaultyOperation {
       if (parts.every(Boolean)) return 'done';
       const none = streams.length === 0 && settledUpTo === 0 && letters.length === 0;
       return none ? 'untouched' : 'half done';
+    },
+  };
+}
+
+/** A mark of five messages, of which the gateway has two. */
+function reopening(): FaultyOperation {
+  let request: Reopening | undefined;
+  return {
+    name: 'reopen',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const epoch = bench.epoch();
+      const stream = { epoch, queue: 'orders', priority: 3 };
+      for (let n = 0; n < 5; n++) await saveDrafts(store, epoch, bench.uuid(), [draftOf([bench.message()])]);
+      const session = { number: 3, nonce: '0123456789abcdef' as SessionNonce };
+      const generation = bench.uuid() as GenerationId;
+      const id = bench.message().id;
+      await store.lease(TAKEN);
+      await store.settle('tab', { marks: [{ stream, acknowledged: 5, acknowledgedId: id }], settledUpTo: 5 });
+      request = { streams: [{ stream, accepted: 2, acceptedId: id, lost: [] }], session, generation };
+    },
+    run: async (store) => (request === undefined ? undefined : store.reopen('tab', request)),
+    inspect: async (store) => {
+      const { streams, settledUpTo, generation, reopenings, session } = await store.readLog();
+      const [mark] = streams;
+      const isDone = [
+        mark?.acknowledged === 2 && mark.reopened?.upTo === 5,
+        settledUpTo === 2,
+        reopenings === 1,
+        generation === request?.generation,
+        session?.number === 3,
+      ];
+      if (isDone.every(Boolean)) return 'done';
+      const none = [mark?.acknowledged === 5, settledUpTo === 5, reopenings === 0, session === undefined];
+      return none.every(Boolean) ? 'untouched' : 'half done';
+    },
+  };
+}
+
+function renewing(): FaultyOperation {
+  let ids: { readonly from: DeviceId; readonly to: DeviceId } | undefined;
+  return {
+    name: 'renew the device',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const { device } = await store.readLog();
+      ids = { from: device ?? bench.device(), to: bench.device() };
+      await store.lease(TAKEN);
+      await store.settle('tab', { session: { number: 3, nonce: '0123456789abcdef' as SessionNonce } });
+    },
+    run: async (store) => (ids === undefined ? undefined : store.renewDevice(ids)),
+    inspect: async (store) => {
+      const { device, session } = await store.readLog();
+      if (device === ids?.to && session === undefined) return 'done';
+      return device === ids?.from && session !== undefined ? 'untouched' : 'half done';
     },
   };
 }
