@@ -1,4 +1,4 @@
-import { type DeviceId, type EpochId, instant, type UpFrame } from '@fieldpost/protocol';
+import { type DeviceId, type EpochId, instant, streamKeyText, type UpFrame } from '@fieldpost/protocol';
 import { logOf, type MemoryDatabase } from '@fieldpost/sdk/testing';
 import { copyDeep } from './copy.ts';
 import {
@@ -197,7 +197,10 @@ function perform(run: Run, effect: DeviceEffect): void {
       run.tab = { ...run.tab, line: newLine() };
       return;
     case 'send':
-      run.tab = sendUp(run.tab, effect.frames);
+      run.tab = sendUp(
+        run.tab,
+        effect.frames.map((frame) => flawedFrame(run, frame)),
+      );
       return;
     case 'disconnect':
       leaveLine(run);
@@ -236,6 +239,14 @@ function sendUp(tab: Tab, frames: readonly UpFrame[]): Tab {
   // A close-epochs only starts a retention, and may be lost at any time: here it always is, which halves the states.
   const sent = frames.filter(({ type }) => type !== 'close-epochs');
   return { ...tab, line: { ...tab.line, up: [...tab.line.up, ...sent] } };
+}
+
+function flawedFrame({ state, world }: Run, frame: UpFrame): UpFrame {
+  if (world.setup.flaws.settledStreamsUnnamed !== true || frame.type !== 'hello') return frame;
+  const waiting = new Set(
+    [...state.outbox.streams.values()].filter(({ segments }) => segments.length > 0).map(({ text }) => text),
+  );
+  return { ...frame, streams: frame.streams.filter((stream) => waiting.has(streamKeyText(stream))) };
 }
 
 /** Gives the connection up; what was sent may still arrive. */
