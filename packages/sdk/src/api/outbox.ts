@@ -1,9 +1,10 @@
 import type { MessageId } from '@fieldpost/protocol';
 import type { AckLevel } from './queue.ts';
-import type { CancelOutcome, Sent } from './sent.ts';
+import type { CancelOutcome, Sent, Settled } from './sent.ts';
 
 /**
- * The messages that this device still knows: those that wait, those set aside, and for three days those delivered.
+ * The messages that this device still knows: those that wait, those set aside, and for three days those delivered; those whose
+ * fate was asked for without their bodies, for half a year while it is not known, and for 30 days after.
  *
  * @since 0.1.0
  */
@@ -42,8 +43,11 @@ export interface Outbox {
 }
 
 export interface OutboxFilter {
-  /** Default: all but `delivered` and `cancelled`, which are not listed. */
-  readonly state?: Exclude<OutboxMessageState, 'delivered' | 'cancelled'>;
+  /**
+   * Default: all but `delivered` and `cancelled`. Of those delivered only messages are listed whose fate was asked for, with
+   * their `fate` once it is known; those cancelled are not listed.
+   */
+  readonly state?: Exclude<OutboxMessageState, 'cancelled'>;
   readonly queue?: string;
   /** At most so many. Default 1000. */
   readonly limit?: number;
@@ -63,6 +67,8 @@ export interface OutboxMessage extends Sent {
   readonly state: OutboxMessageState;
   /** Why it was set aside. */
   readonly code?: string;
+  /** What became of it behind its arrival, as far as this device was told: see {@link Sent.settled}. */
+  readonly fate?: Settled;
   /** Unix milliseconds of this device. */
   readonly savedAt: number;
   readonly headers: Readonly<Record<string, string>>;

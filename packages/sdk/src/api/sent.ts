@@ -15,6 +15,11 @@ export interface Sent {
    */
   readonly delivered: Promise<Delivery>;
   /**
+   * What became of it in the end, for messages sent with `ack: 'receive'` or `'full'`; undefined for others. Resolves when that
+   * is written down on this device, be it days and reloads later; never rejects. `outbox.get(id)` gives it again.
+   */
+  readonly settled: Promise<Settled> | undefined;
+  /**
    * Takes the message back. Resolves when it is known for sure how that went: at once for a message that was never sent,
    * online or not; else when the gateway has answered, and until then its number stands for nothing but the question.
    *
@@ -53,3 +58,25 @@ export type Delivery =
   | { readonly outcome: 'unreadable'; readonly code: string }
   | { readonly outcome: 'in-doubt'; readonly code: string }
   | { readonly outcome: 'closed' };
+
+/**
+ * What became of a message in the end:
+ *
+ * - `consumed`: a consumer acknowledged it.
+ * - `expired`: its time to live ran out in the queue, or one of its times on this device.
+ * - `dead-lettered`: a consumer refused it (`rejected-by-receiver`, perhaps with a `reason`), or it was handed out too often
+ *   (`max-deliveries`). Somebody at the other side may look after it; when it is consumed after all, `outbox.get(id)` says so.
+ * - `purged`: an operator emptied (`purged`) or deleted (`queue-deleted`) its queue.
+ * - `ended`: in a way of which this release has not heard; `code` says it.
+ * - and what a {@link Delivery} says of a message that no queue has.
+ */
+export type Settled =
+  | {
+      readonly outcome: 'consumed' | 'expired' | 'dead-lettered' | 'purged' | 'ended';
+      readonly code: string;
+      /** What its consumer said when it refused it. */
+      readonly reason?: string;
+      /** When it ended. Unix milliseconds of this device. */
+      readonly endedAt: number;
+    }
+  | Exclude<Delivery, { readonly outcome: 'delivered' }>;

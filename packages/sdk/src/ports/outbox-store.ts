@@ -1,4 +1,12 @@
-import type { DeviceId, EpochId, GenerationId, MessageId, Session, StreamKey } from '@fieldpost/protocol';
+import type {
+  DeviceId,
+  EpochId,
+  FateCursor,
+  GenerationId,
+  MessageId,
+  Session,
+  StreamKey,
+} from '@fieldpost/protocol';
 
 /**
  * Where a device keeps what it has to send: a log of segments, and small records about it. Several tabs use one store at
@@ -93,6 +101,25 @@ export interface OutboxStore {
   /** Messages set aside: refused, expired, unreadable, in doubt. In the order of being set aside. */
   listDeadLetters(): Promise<readonly DeadLetter[]>;
 
+  /**
+   * Writes down what became of messages behind their arrival, in one transaction with the place up to which the gateway has
+   * told it, if `holder` still holds the drain lease; otherwise writes nothing and resolves with false. Of a message that is
+   * not known as asked nothing is kept; a later fate takes the place of an earlier one.
+   */
+  hear(holder: string, hearing: Hearing): Promise<boolean>;
+
+  /** The message of an id whose fate was asked for, when it is kept, whether or not the log still has it. */
+  findAsked(id: MessageId): Promise<AskedMessage | undefined>;
+
+  /** Messages whose fates were asked for, by id, and so from the oldest on where their ids were minted here. */
+  listAsked(limit: number): Promise<readonly AskedMessage[]>;
+
+  /**
+   * Forgets messages whose fates were asked for: those that wait and were saved before `savedBefore`, and those whose fate
+   * was heard before `heardBefore`. Unix milliseconds. Resolves with how many.
+   */
+  forgetAsked(request: { readonly savedBefore: number; readonly heardBefore: number }): Promise<number>;
+
   /** Forgets a dead letter. Resolves with whether it was there. */
   discardDeadLetter(id: MessageId): Promise<boolean>;
 
@@ -159,6 +186,8 @@ export interface NewSegment {
   readonly suppliedIds?: readonly MessageId[];
   /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
   readonly expiresInMs?: number;
+  /** Its messages whose fates are asked for, with their places in it from 0. */
+  readonly asked?: readonly { readonly id: MessageId; readonly index: number }[];
 }
 
 export interface SavedSegments {
@@ -203,6 +232,8 @@ export interface LogState {
   readonly offered: number;
   /** Numbers that go to the gateway as skips, and whose answers are not written down. */
   readonly skips: readonly Skip[];
+  /** The last fate that the gateway told and that is written down. */
+  readonly heard: FateCursor | undefined;
   readonly session: Session | undefined;
   readonly generation: GenerationId | undefined;
   /** How often marks were taken back: who knows another count has to read everything anew. */
@@ -316,6 +347,34 @@ export interface Settlement {
   readonly session?: Session;
   readonly generation?: GenerationId;
   readonly contacts?: readonly Contact[];
+}
+
+/** A message whose fate was asked for. */
+export interface AskedMessage extends MessagePlace {
+  readonly id: MessageId;
+  /** Unix milliseconds of the device. */
+  readonly savedAt: number;
+  /** Undefined while it is not known. */
+  readonly fate?: HeardFate['fate'];
+}
+
+/** What became of a message behind its arrival. */
+export interface HeardFate {
+  readonly id: MessageId;
+  readonly fate: {
+    readonly code: string;
+    /** Given by the consumer that refused it. */
+    readonly reason?: string;
+    /** Unix milliseconds of the device. */
+    readonly endedAt: number;
+  };
+}
+
+export interface Hearing {
+  readonly fates: readonly HeardFate[];
+  readonly cursor: FateCursor;
+  /** Unix milliseconds of the device. */
+  readonly heardAt: number;
 }
 
 export interface DrainLease {

@@ -13,7 +13,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Entropy } from '../ports/entropy.ts';
 import type { Hints } from '../ports/hints.ts';
 import type { LeaderLock } from '../ports/leader-lock.ts';
-import type { LogState, OutboxStore, SegmentKey } from '../ports/outbox-store.ts';
+import type { HeardFate, LogState, OutboxStore, SegmentKey } from '../ports/outbox-store.ts';
 import type { Signals } from '../ports/signals.ts';
 import type { CloseReason, Connection, Transport } from '../ports/transport.ts';
 import { readSignal, writeSignal } from './signal.ts';
@@ -33,6 +33,8 @@ export interface RunnerPorts {
 interface RunnerListener {
   /** Streams have been settled, here or elsewhere. */
   announced(effect: Extract<DeviceEffect, { type: 'announce' }>): void;
+  /** Fates are on the disk; undefined when another tab may have heard some. */
+  heardFates(fates: readonly HeardFate[] | undefined): void;
   /** Another copy of the data kept the old id. */
   deviceRenewed(device: DeviceId): void;
   endEpoch(effect: Extract<DeviceEffect, { type: 'endEpoch' }>): void;
@@ -132,6 +134,7 @@ export class DeviceRunner {
       case 'list':
       case 'load':
       case 'settle':
+      case 'hear':
       case 'offer':
       case 'reopen':
       case 'renewDevice':
@@ -160,6 +163,10 @@ export class DeviceRunner {
         return this.#ports.signals.post(writeSignal(effect.signal));
       case 'announce':
         return this.#options.listener.announced(effect);
+      case 'announceFates':
+        return this.#options.listener.heardFates(effect.fates);
+      case 'lookForFates':
+        return this.#options.listener.heardFates(undefined);
       case 'endEpoch':
         return this.#options.listener.endEpoch(effect);
     }
@@ -191,6 +198,12 @@ export class DeviceRunner {
       }
       case 'settle':
         return this.#settle(effect);
+      case 'hear':
+        return this.#request(
+          store.hear(holder, effect.hearing),
+          (held) => ({ type: 'heard', held }),
+          () => ({ type: 'hearFailed' }),
+        );
       case 'offer':
         return this.#request(
           store.offer(holder, effect),

@@ -7,7 +7,7 @@ import {
 } from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
-import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
+import type { CancelOutcome, Delivery, Sent, Settled } from '../api/sent.ts';
 import type { Status } from '../api/status.ts';
 import { createDevice, type DeviceState } from '../core/device/device-state.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
@@ -22,7 +22,15 @@ import { encodeBody } from './encode-body.ts';
 import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
 import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver, unreadable } from './saver.ts';
-import { checkQueueName, expiresInMs, packProperties, PLAIN, readSendOptions } from './send-options.ts';
+import {
+  asksFate,
+  checkQueueName,
+  expiresInMs,
+  packProperties,
+  PLAIN,
+  readSendOptions,
+} from './send-options.ts';
+import { Settlements } from './settlements.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -47,6 +55,7 @@ export class FieldpostClient implements Fieldpost {
   readonly #state: DeviceState;
   readonly #board: StatusBoard;
   readonly #deliveries: Deliveries;
+  readonly #settlements: Settlements;
   readonly #saver: Saver;
   readonly #runner: DeviceRunner;
   readonly #trimmer: Trimmer;
@@ -82,6 +91,7 @@ export class FieldpostClient implements Fieldpost {
     this.status = this.#board;
     this.#deliveries = new Deliveries(store, clock);
     this.#deliveries.follow(epoch);
+    this.#settlements = new Settlements(store, clock);
     this.#trimmer = new Trimmer({
       store,
       clock,
@@ -93,6 +103,7 @@ export class FieldpostClient implements Fieldpost {
     this.outbox = new OutboxView({
       store,
       deliveries: this.#deliveries,
+      settlements: this.#settlements,
       assertOpen: () => this.#assertOpen(),
       resend: (lane, body, properties) =>
         new Promise((resolve, reject) => this.#save(lane, body, properties, undefined, resolve, reject)),
@@ -148,13 +159,21 @@ export class FieldpostClient implements Fieldpost {
   ): void {
     const { content, contentType } =
       body instanceof SavedBody ? body : encodeBody(body, properties?.contentType);
+    const isAsked = asksFate(properties);
     this.#saver.save({
       lane,
       properties: packProperties(properties, contentType),
       body: content,
       suppliedId,
       expiresInMs: expiresInMs(properties),
-      caller: new Sender(this.#deliveries, this.outbox, resolve, reject),
+      asksFate: isAsked,
+      caller: new Sender(
+        this.#deliveries,
+        this.outbox,
+        isAsked ? this.#settlements : undefined,
+        resolve,
+        reject,
+      ),
     });
   }
 
@@ -163,6 +182,7 @@ export class FieldpostClient implements Fieldpost {
     this.#trimmer.stop();
     await this.#runner.stop();
     this.#deliveries.close();
+    this.#settlements.close();
     this.#board.show(this.#state);
     const { store, signals } = this.#options.ports;
     signals.close();
@@ -208,6 +228,11 @@ export class FieldpostClient implements Fieldpost {
       mintDevice: () => mint.uuid() as DeviceId,
       listener: {
         deviceRenewed: (device) => ports.marker.write(device),
+        heardFates: (fates) => {
+          if (fates === undefined) return this.#settlements.look();
+          this.#settlements.heard(fates);
+          this.#trimmer.settled();
+        },
         announced: (settled) => {
           const { deadLetters, fates } = settled;
           this.#deliveries.settled(settled);
@@ -279,23 +304,28 @@ export class FieldpostClient implements Fieldpost {
 class Sender implements SaveCaller {
   readonly #deliveries: Deliveries;
   readonly #outbox: OutboxView;
+  /** Given when the sender wants to hear the fate. */
+  readonly #settlements: Settlements | undefined;
   readonly #resolve: (sent: Sent) => void;
   readonly #reject: (error: unknown) => void;
 
   constructor(
     deliveries: Deliveries,
     outbox: OutboxView,
+    settlements: Settlements | undefined,
     resolve: (sent: Sent) => void,
     reject: (error: unknown) => void,
   ) {
     this.#deliveries = deliveries;
     this.#outbox = outbox;
+    this.#settlements = settlements;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
   saved(id: MintedId | MessageId, stream: StreamKey, number: number, isRepeated: boolean): void {
-    this.#resolve(new SentMessage({ id, stream, number, isRepeated }, this.#deliveries, this.#outbox));
+    const saved = { id, stream, number, isRepeated };
+    this.#resolve(new SentMessage(saved, this.#deliveries, this.#outbox, this.#settlements));
   }
 
   failed(error: unknown): void {
@@ -314,12 +344,20 @@ class SentMessage implements Sent {
   readonly #saved: SavedBefore;
   readonly #deliveries: Deliveries;
   readonly #outbox: OutboxView;
+  readonly #settlements: Settlements | undefined;
   #delivered: Promise<Delivery> | undefined;
+  #settled: Promise<Settled> | undefined;
 
-  constructor(saved: SavedBefore, deliveries: Deliveries, outbox: OutboxView) {
+  constructor(
+    saved: SavedBefore,
+    deliveries: Deliveries,
+    outbox: OutboxView,
+    settlements: Settlements | undefined,
+  ) {
     this.#saved = saved;
     this.#deliveries = deliveries;
     this.#outbox = outbox;
+    this.#settlements = settlements;
   }
 
   get id(): MessageId {
@@ -338,6 +376,11 @@ class SentMessage implements Sent {
   get delivered(): Promise<Delivery> {
     this.#delivered ??= this.#saved.isRepeated ? this.#askStore() : this.#wait();
     return this.#delivered;
+  }
+
+  get settled(): Promise<Settled> | undefined {
+    this.#settled ??= this.#settlements?.wait(this.id, this.delivered);
+    return this.#settled;
   }
 
   cancel(): Promise<CancelOutcome> {

@@ -35,6 +35,7 @@ export class MessagePacker {
   readonly suppliedId: MessageId | undefined;
   count = 0;
   #expiresInMs = Number.POSITIVE_INFINITY;
+  readonly #asked: { readonly id: MessageId; readonly index: number }[] = [];
   /** What is written, in the order of the messages. */
   #parts: Uint8Array<ArrayBuffer>[] = [];
   #length = 0;
@@ -83,6 +84,11 @@ export class MessagePacker {
     this.count++;
   }
 
+  /** The sender of the last message wants to hear what becomes of it. */
+  askFate(id: MessageId): void {
+    this.#asked.push({ id, index: this.count - 1 });
+  }
+
   /** What is packed, in a buffer of its own size: storing a view would store everything behind it. */
   get packed(): Uint8Array {
     this.#writeTexts();
@@ -108,6 +114,7 @@ export class MessagePacker {
       savedAt,
       ...(suppliedId === undefined ? {} : { suppliedIds: [suppliedId] }),
       ...(expiresInMs === Number.POSITIVE_INFINITY ? {} : { expiresInMs }),
+      ...(this.#asked.length === 0 ? {} : { asked: this.#asked }),
     };
   }
 

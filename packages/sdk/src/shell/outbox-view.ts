@@ -12,6 +12,7 @@ import { FieldpostError } from '../core/fieldpost-error.ts';
 import { entryAt, messageIdOf } from '../core/outbox/entry-walk.ts';
 import { stateOfCode } from '../core/outbox/fate-state.ts';
 import type {
+  AskedMessage,
   DeadLetter,
   Lane,
   MessagePlace,
@@ -20,14 +21,18 @@ import type {
   StoredSegment,
 } from '../ports/outbox-store.ts';
 import type { Deliveries } from './deliveries.ts';
-import { checkMessageId } from './send-options.ts';
+import { asksFate, checkMessageId } from './send-options.ts';
+import { settledBy, type Settlements } from './settlements.ts';
 
 const LIMIT_DEFAULT = 1000;
 const LOAD_BYTES = 1024 * 1024;
+/** Messages whose fates were asked for that are looked through for a list. */
+const ASKED_MAX = 10_000;
 
 export interface OutboxViewOptions {
   readonly store: OutboxStore;
   readonly deliveries: Deliveries;
+  readonly settlements: Settlements;
   /** Throws when the connection object is closed. */
   readonly assertOpen: () => void;
   /** Sends in the place of a message that was set aside. */
@@ -53,12 +58,13 @@ export class OutboxView implements Outbox {
     const isWanted = (message: { stream: StreamKey; state: OutboxMessageState }): boolean =>
       (state === undefined || message.state === state) &&
       (queue === undefined || message.stream.queue === queue);
-    if (state !== 'pending') {
+    if (state !== 'pending' && state !== 'delivered') {
       for (const letter of await this.#options.store.listDeadLetters()) {
         if (messages.length >= limit) return messages;
         if (isWanted(letter)) messages.push(this.#letter(letter));
       }
     }
+    if (state === 'delivered') await this.#listDelivered(messages, limit, isWanted);
     if (state === undefined || state === 'pending') await this.#listPending(messages, limit, isWanted);
     return messages.toSorted((a, b) => a.savedAt - b.savedAt);
   }
@@ -66,11 +72,13 @@ export class OutboxView implements Outbox {
   async get(id: MessageId | string): Promise<OutboxMessage | undefined> {
     this.#options.assertOpen();
     const found = await this.#options.store.find(checkMessageId(id));
-    if (found === undefined) return undefined;
+    const asked = await this.#options.store.findAsked(checkMessageId(id));
+    if (found === undefined)
+      return asked && this.#message({ ...asked, message: undefined, asked, state: 'delivered' });
     if (found.deadLetter !== undefined) return this.#letter(found.deadLetter);
     const { stream, number, savedAt, message, acknowledged, code } = found;
     const checked = checkMessageId(id);
-    const known = { id: checked, stream, number, savedAt, message };
+    const known = { id: checked, stream, number, savedAt, message, asked };
     if (code !== undefined) return this.#message({ ...known, state: stateOfCode(code), code });
     return this.#message({ ...known, state: acknowledged ? 'delivered' : 'pending' });
   }
@@ -159,6 +167,20 @@ export class OutboxView implements Outbox {
     }
   }
 
+  /** What was acknowledged leaves the log before it is forgotten here. */
+  async #listDelivered(
+    messages: OutboxMessage[],
+    limit: number,
+    isWanted: (message: { stream: StreamKey; state: OutboxMessageState }) => boolean,
+  ): Promise<void> {
+    for (const { id, stream } of await this.#options.store.listAsked(ASKED_MAX)) {
+      if (messages.length >= limit) return;
+      if (!isWanted({ stream, state: 'delivered' })) continue;
+      const message = await this.get(id);
+      if (message?.state === 'delivered') messages.push(message);
+    }
+  }
+
   #pending(segment: StoredSegment, entry: Uint8Array, number: number): OutboxMessage {
     const message = entry.slice();
     const { stream, savedAt } = segment;
@@ -173,6 +195,9 @@ export class OutboxView implements Outbox {
   #message(known: KnownMessage): OutboxMessage {
     const read = known.message === undefined ? undefined : decodeMessage(known.message);
     const { contentType = DEFAULT_CONTENT_TYPE, headers = {}, ...properties } = read?.properties ?? {};
+    const { settlements } = this.#options;
+    const delivered = this.#deliveryOf(known);
+    const isAsked = known.asked !== undefined || asksFate(read?.properties);
     return {
       id: known.id,
       queue: known.stream.queue,
@@ -184,7 +209,9 @@ export class OutboxView implements Outbox {
       headers,
       contentType,
       body: read === undefined ? undefined : readBody(read.body, contentType),
-      delivered: this.#deliveryOf(known),
+      delivered,
+      settled: isAsked ? settlements.wait(known.id, delivered) : undefined,
+      ...(known.asked?.fate === undefined ? {} : { fate: settledBy(known.asked.fate) }),
       cancel: () => this.cancelAt(known),
     };
   }
@@ -228,6 +255,7 @@ interface KnownMessage {
   readonly number: number;
   readonly savedAt: number;
   readonly message: Uint8Array | undefined;
+  readonly asked?: AskedMessage | undefined;
   readonly state: OutboxMessageState;
   readonly code?: string;
 }

@@ -1,4 +1,10 @@
-import { bytesFromUuid, type EpochId, type MessageId, type StreamKey } from '@fieldpost/protocol';
+import {
+  bytesFromUuid,
+  type EpochId,
+  type MessageId,
+  type StreamKey,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { laneText } from '../core/lane.ts';
 import { type Draft, planSave } from '../core/save/plan-save.ts';
@@ -26,6 +32,7 @@ export interface MessageToSave {
   readonly suppliedId: MessageId | undefined;
   /** Undefined: it never expires. */
   readonly expiresInMs: number | undefined;
+  readonly asksFate: boolean;
   readonly caller: SaveCaller;
 }
 
@@ -293,12 +300,23 @@ class Batch {
     this.#lane = undefined;
   }
 
-  #pack(packer: MessagePacker, id: IdToPack, { properties, body, expiresInMs }: MessageToSave): void {
+  #pack(
+    packer: MessagePacker,
+    id: IdToPack,
+    { properties, body, expiresInMs, asksFate }: MessageToSave,
+  ): void {
     const before = packer.length;
     packer.add(id, properties, body);
     if (expiresInMs !== undefined) packer.expireIn(expiresInMs);
+    if (asksFate) packer.askFate(uuidFromBytes(idBytes(id)) as MessageId);
     this.bytes += packer.length - before;
   }
+}
+
+function idBytes(id: IdToPack): Uint8Array {
+  const bytes = new Uint8Array(16);
+  id.copyTo(bytes, 0);
+  return bytes;
 }
 
 /** Another message was sent under this id before. */

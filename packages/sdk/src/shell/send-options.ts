@@ -106,6 +106,11 @@ export function expiresInMs(properties: MessageProperties | undefined): number |
   return Math.min(timeToReachQueueMs, timeToLiveMs ?? timeToReachQueueMs);
 }
 
+/** Whether the sender hears what becomes of the message behind its arrival. */
+export function asksFate(properties: MessageProperties | undefined): boolean {
+  return properties?.ack === 'receive' || properties?.ack === 'full';
+}
+
 function show(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : String(value);
 }

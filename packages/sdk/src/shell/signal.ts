@@ -17,6 +17,8 @@ export function readSignal(message: unknown): Signal | undefined {
       return { type: 'saved' };
     case 'settled':
       return { type: 'settled' };
+    case 'heard':
+      return { type: 'heard' };
     case 'taken-back':
       return { type: 'taken-back' };
     case 'online':

@@ -3,6 +3,10 @@ import type { OutboxStore } from '../ports/outbox-store.ts';
 
 /** After a settlement, and at most once in this time. */
 const PAUSE_MS = 60_000;
+const DAY_MS = 24 * 3_600_000;
+/** A message may lie in its queue for long, and be asked after when its fate is known. */
+const KEEP_WAITING_MS = 180 * DAY_MS;
+const KEEP_HEARD_MS = 30 * DAY_MS;
 
 /** Has delivered messages removed when they are old or many. Only the tab that settles does it. */
 export class Trimmer {
@@ -42,6 +46,10 @@ export class Trimmer {
     if (this.#isStopped) return;
     const { store, clock, keepMs, keepBytes } = this.#options;
     // What could not be removed is removed next time.
-    store.trim({ savedBefore: clock.wallMs() - keepMs, keepBytes }).catch(() => undefined);
+    const now = clock.wallMs();
+    store.trim({ savedBefore: now - keepMs, keepBytes }).catch(() => undefined);
+    store
+      .forgetAsked({ savedBefore: now - KEEP_WAITING_MS, heardBefore: now - KEEP_HEARD_MS })
+      .catch(() => undefined);
   }
 }

@@ -6,6 +6,7 @@ import type {
   SavedSegments,
   SegmentKey,
 } from '../../ports/outbox-store.ts';
+import { findAsked, forgetAsked, hear, listAsked } from './asked.ts';
 import { cancel, listFates, offer } from './cancel.ts';
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
@@ -102,6 +103,10 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
     lease: (request) => connection.use('taking the lease', (db) => takeLease(db, request), full),
     find: (id) => connection.use('finding a message', (db) => findMessage(db, id, report)),
     listDeadLetters: () => connection.use('listing dead letters', (db) => listDeadLetters(db, report)),
+    hear: (holder, hearing) => connection.use('writing down fates', (db) => hear(db, holder, hearing), full),
+    findAsked: (id) => connection.use('looking for a fate', (db) => findAsked(db, id)),
+    listAsked: (limit) => connection.use('listing fates', (db) => listAsked(db, limit)),
+    forgetAsked: (request) => connection.use('forgetting fates', (db) => forgetAsked(db, request), full),
     discardDeadLetter: (id) =>
       connection.use('discarding a dead letter', (db) => discardDeadLetter(db, id), full),
     close: () => connection.close(),

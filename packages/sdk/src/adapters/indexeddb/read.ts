@@ -9,6 +9,7 @@ import type {
   StoredSegment,
   StreamMark,
 } from '../../ports/outbox-store.ts';
+import { parseCursor } from './asked.ts';
 import { errorName } from './failure.ts';
 import {
   fateKey,
@@ -44,10 +45,11 @@ export function readLog(db: Db, report: Report): Promise<LogState> {
   return readIn(db, ['state', 'marks', 'fates', 'skips'], async (transaction) => {
     const marks = transaction.objectStore('marks');
     const state = transaction.objectStore('state');
-    const [log, device, offered, skips, keys, values] = await together(
+    const [log, device, offered, heard, skips, keys, values] = await together(
       () => state.get('log'),
       () => state.get('device'),
       () => state.get('offered'),
+      () => state.get('heard'),
       () => readSkips(transaction),
       () => marks.getAllKeys(),
       () => marks.getAll(),
@@ -65,6 +67,7 @@ export function readLog(db: Db, report: Report): Promise<LogState> {
       streams,
       fates,
       offered: parseOffered(offered),
+      heard: parseCursor(heard),
       skips,
       ...parseLog(log),
     };

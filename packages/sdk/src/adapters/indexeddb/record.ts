@@ -198,7 +198,7 @@ function isLetterState(value: unknown): value is DeadLetter['state'] {
   return value === 'refused' || value === 'expired' || value === 'unreadable' || value === 'in-doubt';
 }
 
-function parseStream(stored: unknown): StreamKey | undefined {
+export function parseStream(stored: unknown): StreamKey | undefined {
   if (!Array.isArray(stored)) return undefined;
   const [epoch, queue, priority]: unknown[] = stored;
   if (typeof epoch !== 'string' || !/^[0-9a-f]{32}$/.test(epoch)) return undefined;
@@ -217,11 +217,11 @@ function isUuidText(value: unknown): value is string {
   return typeof value === 'string' && isUuid(value);
 }
 
-function isCount(value: unknown): value is number {
+export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
 
 /** The properties of any value, none when it is no object. */
-function fields(value: unknown): Readonly<Record<string, unknown>> {
+export function fields(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null ? { ...value } : {};
 }

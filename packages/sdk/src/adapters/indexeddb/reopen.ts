@@ -65,6 +65,8 @@ export function renewDevice(
     const found = parseDevice(device);
     if (found !== undefined && found !== from) return { abort: found };
     unheard(state.put(to, 'device'));
+    // Fates are told device by device: of this one none yet.
+    unheard(state.delete('heard'));
     // Tabs that know the database by its old id recognise it by this.
     unheard(state.put([...parseDevices(renewed), from].slice(-RENEWALS_KEPT), 'renewed'));
     unheard(state.put({ ...parseLog(log), session: undefined }, 'log'));

@@ -2,12 +2,14 @@ import type { EpochId, MessageId } from '@fieldpost/protocol';
 import { unwrap } from 'idb';
 import { laneText } from '../../core/lane.ts';
 import type {
+  AskedMessage,
   EpochTail,
   RecentWrite,
   SaveDecision,
   SavedSegments,
   SegmentKey,
 } from '../../ports/outbox-store.ts';
+import { putAsked } from './asked.ts';
 import { crc32 } from './checksum.ts';
 import { abortReason, commitError, DecideError } from './failure.ts';
 import { putFence, removeFence } from './fence.ts';
@@ -55,11 +57,12 @@ interface SegmentPut {
   readonly position: number;
   readonly record: SegmentRecord;
   readonly suppliedIds: readonly MessageId[];
+  readonly asked: readonly AskedMessage[];
 }
 
 /** So many of an epoch's latest writes are remembered. A save is repeated at once or never, so the last would do. */
 const RECENT_WRITES = 8;
-const STORES: StoreName[] = ['segments', 'suppliedIds', 'deadLetters', 'epochs', 'state'];
+const STORES: StoreName[] = ['segments', 'suppliedIds', 'deadLetters', 'epochs', 'state', 'asked'];
 
 /**
  * Saves on what this handle knows of the log, and reads the tail from disk only when that does not hold.
@@ -113,7 +116,7 @@ function saveOnView(decide: Decide, view: LogView, isFresh: boolean): Promise<Sa
         });
       }
       const decision = decideOn(decide, view.tail);
-      if (decision.type !== 'write' || suppliedIdsOf(decision).length > 0) return callOff();
+      if (decision.type !== 'write' || hasRecordsBeside(decision)) return callOff();
       const numbered = numberSegments(decision, view);
       result = numbered.result;
       const place = view.position + 1;
@@ -172,9 +175,10 @@ function saveFromDisk(
     if (view !== undefined) unheard(removeFence(transaction, view.position));
     if (!isTrimmed && (view?.db !== db || view.position !== position))
       unheard(putFence(transaction, position));
-    for (const { key, position: at, record, suppliedIds } of puts) {
+    for (const { key, position: at, record, suppliedIds, asked } of puts) {
       unheard(transaction.objectStore('segments').put(record, key));
       for (const id of suppliedIds) unheard(transaction.objectStore('suppliedIds').put({ position: at }, id));
+      for (const message of asked) putAsked(transaction, message);
     }
     return result;
   });
@@ -189,12 +193,19 @@ function numberSegments(
   let view: LogView | undefined;
   const puts: SegmentPut[] = [];
   const written: SegmentKey[] = [];
-  for (const { messages, suppliedIds = [], ...rest } of segments) {
+  for (const { messages, suppliedIds = [], asked = [], ...rest } of segments) {
     const position = before.position + puts.length + 1;
     const segment: SegmentKey = { position, ...rest, bytes: messages.length };
     const lastKey = encodeSegmentKey(segment, write);
     const record = { messages: exactBytes(messages), checksum: crc32(lastKey, messages) };
-    puts.push({ key: lastKey, position, record, suppliedIds });
+    const { stream, first, savedAt } = rest;
+    puts.push({
+      key: lastKey,
+      position,
+      record,
+      suppliedIds,
+      asked: asked.map(({ id, index }) => ({ id, stream, number: first + index, savedAt })),
+    });
     written.push(segment);
     view = {
       db,
@@ -222,6 +233,11 @@ async function knownIds(transaction: Transaction<'readwrite'>, write: Write): Pr
     ),
   );
   return supplied.filter((_, index) => found[index]?.some((key) => key !== undefined) === true);
+}
+
+/** Whether more than segments has to be written. */
+function hasRecordsBeside({ segments }: Write): boolean {
+  return segments.some(({ suppliedIds = [], asked = [] }) => suppliedIds.length + asked.length > 0);
 }
 
 function suppliedIdsOf({ segments }: Write): readonly MessageId[] {

@@ -22,7 +22,9 @@ export interface OutboxSchema extends DBSchema {
   fates: { key: IDBValidKey; value: unknown };
   /** By `[epoch, queue, priority, number]`: `{ id, code, isFinal }` of what goes as a skip, until its answer is settled. */
   skips: { key: IDBValidKey; value: unknown };
-  /** Single records: `device`, `log`, `offered`, `lease`, `trimmed`, `renewed`, `reserve`. */
+  /** By id: messages whose fates were asked for, for longer than their segments; see `asked.ts`. */
+  asked: { key: IDBValidKey; value: unknown; indexes: { order: IDBValidKey } };
+  /** Single records: `device`, `log`, `offered`, `heard`, `lease`, `trimmed`, `renewed`, `reserve`. */
   state: { key: IDBValidKey; value: unknown };
 }
 
@@ -52,5 +54,8 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   },
   (db) => {
     db.createObjectStore('skips');
+  },
+  (db) => {
+    db.createObjectStore('asked').createIndex('order', 'order');
   },
 ];

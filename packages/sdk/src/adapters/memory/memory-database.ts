@@ -1,5 +1,6 @@
-import type { DeviceId, EpochId, GenerationId, MessageId, Session } from '@fieldpost/protocol';
+import type { DeviceId, EpochId, FateCursor, GenerationId, MessageId, Session } from '@fieldpost/protocol';
 import type {
+  AskedMessage,
   Contact,
   DeadLetter,
   DrainLease,
@@ -31,9 +32,12 @@ export class MemoryDatabase {
   readonly fates: Map<string, SettledFate>;
   /** By stream and number: what goes as a skip, until its answer is settled. */
   readonly skips: Map<string, Skip>;
+  /** Messages whose fates were asked for, and when each fate was heard. */
+  readonly asked: Map<MessageId, AskedMessage & { readonly heardAt?: number }>;
   deadLetters: readonly DeadLetter[] = [];
   settledUpTo = 0;
   offered = 0;
+  heard: FateCursor | undefined;
   session: Session | undefined;
   generation: GenerationId | undefined;
   reopenings = 0;
@@ -49,6 +53,7 @@ export class MemoryDatabase {
     this.marks = new Map();
     this.fates = new Map();
     this.skips = new Map();
+    this.asked = new Map();
   }
 
   /** The data as it is now, in a database of its own. */
@@ -66,6 +71,8 @@ export class MemoryDatabase {
     copy.deadLetters = this.deadLetters;
     copy.settledUpTo = this.settledUpTo;
     copy.offered = this.offered;
+    copy.heard = this.heard;
+    for (const [id, message] of this.asked) copy.asked.set(id, message);
     copy.session = this.session;
     copy.generation = this.generation;
     copy.reopenings = this.reopenings;

@@ -11,11 +11,13 @@ import { countEntries, entryAt, messageIdOf } from '../../core/outbox/entry-walk
 import { isHollow } from '../../core/outbox/hollow.ts';
 import { planReopening } from '../../core/outbox/plan-reopening.ts';
 import type {
+  AskedMessage,
   CancelResult,
   DeadLetter,
   DrainLease,
   EpochTail,
   FoundMessage,
+  Hearing,
   LogState,
   MessagePlace,
   NumberRange,
@@ -34,6 +36,7 @@ import type {
   Settlement,
   StoredSegment,
 } from '../../ports/outbox-store.ts';
+import { forgetAsked, hear, listAsked, withoutTime } from './asked.ts';
 import { MemoryDatabase } from './memory-database.ts';
 import { cancel, listFates, offer, placeText, settle } from './settle.ts';
 
@@ -141,6 +144,7 @@ class MemoryOutboxStore implements OutboxStore {
       database.renewed = [...database.renewed, from];
       database.device = to;
       database.session = undefined;
+      database.heard = undefined;
       return to;
     });
   }
@@ -163,6 +167,25 @@ class MemoryOutboxStore implements OutboxStore {
 
   listDeadLetters(): Promise<readonly DeadLetter[]> {
     return this.#perform('listDeadLetters', false, ({ deadLetters }) => deadLetters);
+  }
+
+  hear(holder: string, hearing: Hearing): Promise<boolean> {
+    return this.#perform('hear', true, (database) => hear(database, holder, hearing));
+  }
+
+  findAsked(id: MessageId): Promise<AskedMessage | undefined> {
+    return this.#perform('findAsked', false, ({ asked }) => {
+      const found = asked.get(id);
+      return found === undefined ? undefined : withoutTime(found);
+    });
+  }
+
+  listAsked(limit: number): Promise<readonly AskedMessage[]> {
+    return this.#perform('listAsked', false, (database) => listAsked(database, limit));
+  }
+
+  forgetAsked(request: { readonly savedBefore: number; readonly heardBefore: number }): Promise<number> {
+    return this.#perform('forgetAsked', true, (database) => forgetAsked(database, request));
   }
 
   discardDeadLetter(id: MessageId): Promise<boolean> {
@@ -218,12 +241,14 @@ function save(
   if (repeated.length > 0) return { outcome: 'repeated', segments: [], repeated };
   const lanes: Record<string, number> = { ...tail?.lanes };
   const segments = decision.segments.map((segment): SegmentKey => {
-    const { suppliedIds: _, messages, ...rest } = segment;
+    const { suppliedIds: _, messages, asked = [], ...rest } = segment;
     const { stream, first, count } = rest;
     const position = ++database.lastPosition;
     const key: SegmentKey = { position, ...rest, bytes: messages.length };
     database.segments.set(position, { key, messages: messages.slice() });
     for (const id of segment.suppliedIds ?? []) database.suppliedIds.set(id, position);
+    for (const { id, index } of asked)
+      database.asked.set(id, { id, stream, number: first + index, savedAt: rest.savedAt });
     lanes[laneText(stream)] = first + count - 1;
     return key;
   });
@@ -341,6 +366,7 @@ export function logOf(database: MemoryDatabase): LogState {
     ),
     settledUpTo: database.settledUpTo,
     offered: database.offered,
+    heard: database.heard,
     skips: [...database.skips.values()],
     session: database.session,
     generation: database.generation,

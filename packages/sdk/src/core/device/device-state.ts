@@ -1,7 +1,9 @@
-import type { DeviceId, DownFrame, EpochId, Instant, UpFrame } from '@fieldpost/protocol';
+import type { DeviceId, DownFrame, EpochId, FateCursor, Instant, UpFrame } from '@fieldpost/protocol';
 import type {
   DeadLetter,
   DrainLease,
+  HeardFate,
+  Hearing,
   LogState,
   Reopening,
   ReopenResult,
@@ -49,6 +51,10 @@ export interface DeviceState {
   isRenewing: boolean;
   /** Epochs whose end the gateway was told in this start. */
   readonly closedEpochs: Set<EpochId>;
+  /** The last fate that the gateway told and that is on the disk. */
+  heard: FateCursor | undefined;
+  /** Fates that are being written down, and on which connection they came. */
+  hearing: { readonly request: Hearing; readonly connection: number; isRunning: boolean } | undefined;
   /** When the store is read although no signal came. */
   pollAt: Instant | undefined;
   isClosed: boolean;
@@ -73,6 +79,8 @@ export type DeviceEvent =
   | { readonly type: 'epochMinted'; readonly epoch: EpochId }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
+  | { readonly type: 'heard'; readonly held: boolean }
+  | { readonly type: 'hearFailed' }
   | { readonly type: 'offered'; readonly held: boolean; readonly skips: readonly Skip[] }
   | { readonly type: 'offerFailed' }
   /** The app took messages back in this tab. */
@@ -99,6 +107,11 @@ export type DeviceEffect =
   | { readonly type: 'list'; readonly after: number }
   | { readonly type: 'load'; readonly load: number; readonly after: number; readonly bytesMax: number }
   | { readonly type: 'settle'; readonly settlement: Settlement }
+  | { readonly type: 'hear'; readonly hearing: Hearing }
+  /** Fates are on the disk. */
+  | { readonly type: 'announceFates'; readonly fates: readonly HeardFate[] }
+  /** Another tab may have written fates down. */
+  | { readonly type: 'lookForFates' }
   | { readonly type: 'offer'; readonly upTo: number; readonly isRaised: boolean }
   | { readonly type: 'reopen'; readonly reopening: Reopening }
   | { readonly type: 'renewDevice'; readonly from: DeviceId }
@@ -127,6 +140,7 @@ export type Signal =
   | { readonly type: 'settled' }
   /** Messages were taken back. */
   | { readonly type: 'taken-back' }
+  | { readonly type: 'heard' }
   | { readonly type: 'online'; readonly online: boolean }
   | { readonly type: 'end-epoch'; readonly epoch: EpochId };
 
@@ -152,6 +166,8 @@ export function createDevice(options: {
     soughtLost: new Set(),
     isRenewing: false,
     closedEpochs: new Set(),
+    heard: undefined,
+    hearing: undefined,
     pollAt: undefined,
     isClosed: false,
   };

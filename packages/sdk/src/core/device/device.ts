@@ -1,5 +1,6 @@
 import {
   type EpochId,
+  type Fates,
   type Hello,
   type Instant,
   later,
@@ -21,6 +22,7 @@ import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
 import { hasNewLost, knowsLess } from './forgotten.ts';
+import { planHearing } from './hear-fates.ts';
 import { streamsToName } from './streams-to-name.ts';
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
@@ -101,6 +103,11 @@ function react(work: Work, event: DeviceEvent): void {
     case 'takenBack':
       stepOut(work, event);
       return post(work, { type: 'taken-back' });
+    case 'heard':
+      return heard(work, event.held);
+    case 'hearFailed':
+      if (state.hearing !== undefined) state.hearing.isRunning = false;
+      return;
     case 'reopened':
       return reopened(work, event.result);
     case 'deviceRenewed':
@@ -162,6 +169,7 @@ function logRead(work: Work, event: Extract<DeviceEvent, { type: 'logRead' }>): 
   state.reading = 'no';
   const { device, reopenings, session } = event.log;
   if (device !== undefined && !state.isRenewing) state.device = device;
+  if (state.hearing === undefined) state.heard = event.log.heard;
   // Another tab has taken marks back: what is known here counts too much as delivered.
   if (reopenings > state.outbox.reopenings) state.outbox = renewOutbox(state.outbox);
   stepOut(work, { type: 'opened', log: event.log, keys: event.keys, isFresh: !isAgain });
@@ -197,6 +205,8 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
     case 'ack':
       stepConnection(work, { type: 'answered' });
       return stepOut(work, { type: 'acknowledged', streams: frame.streams });
+    case 'fates':
+      return fatesReceived(work, frame);
     case 'fenced':
       // Another tab may have led meanwhile: what the store knows of the session counts.
       if (frame.reason === 'newer-connection') readLog(work);
@@ -275,6 +285,7 @@ function deviceRenewed(work: Work, device: DeviceState['device'] | undefined): v
   state.isRenewing = false;
   if (device === undefined) return;
   state.device = device;
+  state.heard = undefined;
   // A copy of a running program numbers in the same epoch as the original.
   work.effects.push({ type: 'endEpoch', epoch: state.epoch });
   post(work, { type: 'settled' });
@@ -288,6 +299,9 @@ function signalled(work: Work, signal: Signal): void {
       return stepOut(work, { type: 'savedElsewhere' });
     case 'settled':
       return state.isLeading ? undefined : readLog(work);
+    case 'heard':
+      work.effects.push({ type: 'lookForFates' });
+      return;
     case 'online':
       state.onlineElsewhere = signal.online;
       return;
@@ -322,7 +336,46 @@ function isAnswerLate(state: DeviceState, moment: Moment): boolean {
   return progressAt !== undefined && moment.now >= progressAt + LATE_ANSWER_MS;
 }
 
+/** Fates are confirmed when they are on the disk; those that were there before, at once. */
+function fatesReceived(work: Work, frame: Fates): void {
+  const { state, moment } = work;
+  if (state.session.phase.kind !== 'live' || state.hearing?.isRunning === true) return;
+  const request = planHearing(state.heard, frame, moment.wallMs);
+  if (request === undefined) return confirmFates(work);
+  state.hearing = { request, connection: state.session.connection, isRunning: true };
+  work.effects.push({ type: 'hear', hearing: request });
+}
+
+function heard(work: Work, held: boolean): void {
+  const { state } = work;
+  const { hearing } = state;
+  state.hearing = undefined;
+  if (hearing === undefined) return;
+  if (!held) return stepLeader(work, { type: 'leaseLost' });
+  state.heard = hearing.request.cursor;
+  work.effects.push({ type: 'announceFates', fates: hearing.request.fates });
+  post(work, { type: 'heard' });
+  if (hearing.connection === state.session.connection) confirmFates(work);
+}
+
+function confirmFates(work: Work): void {
+  const { state } = work;
+  const { phase, via } = state.session;
+  if (phase.kind !== 'live' || state.heard === undefined) return;
+  const device = via === 'http' ? { device: state.device } : {};
+  send(work, [{ type: 'confirm', session: phase.session, ...device, fates: state.heard }]);
+}
+
+/** The store failed: nothing more is told before it has written these down. */
+function hearAgain({ state, effects }: Work): void {
+  if (state.hearing === undefined || state.hearing.isRunning || !state.isLeading) return;
+  state.hearing.isRunning = true;
+  effects.push({ type: 'hear', hearing: state.hearing.request });
+}
+
 function poll(work: Work): void {
+  hearAgain(work);
+  work.effects.push({ type: 'lookForFates' });
   work.state.pollAt = later(work.moment.now, POLL_MS);
   if (work.state.isLeading && work.state.session.phase.kind !== 'idle')
     stepOut(work, { type: 'savedElsewhere' });
@@ -429,6 +482,7 @@ function hello(work: Work, lastSession: Session | undefined, takesOver: Session 
     ...(generation === undefined ? {} : { generation }),
     client: state.client,
     streams: streamsToName(state.outbox),
+    fates: state.heard === undefined ? {} : { heard: state.heard },
     waiting: {
       messages: pendingMessages(state.outbox),
       bytes: state.outbox.waitingBytes,

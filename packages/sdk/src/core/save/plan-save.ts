@@ -11,6 +11,7 @@ export interface Draft {
   /** Unix milliseconds of the device. */
   readonly savedAt: number;
   readonly suppliedIds?: readonly MessageId[];
+  readonly asked?: NewSegment['asked'];
   readonly expiresInMs?: number;
 }
 
@@ -49,6 +50,7 @@ export function planSave(
       messages: draft.messages,
       savedAt: draft.savedAt,
       ...(draft.suppliedIds === undefined ? {} : { suppliedIds: draft.suppliedIds }),
+      ...(draft.asked === undefined ? {} : { asked: draft.asked }),
       ...(draft.expiresInMs === undefined ? {} : { expiresInMs: draft.expiresInMs }),
     };
   });
