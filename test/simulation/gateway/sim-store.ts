@@ -26,7 +26,13 @@ import {
   type Snapshot,
   type SweepResult,
 } from '@fieldpost/gateway/testing';
-import { type GenerationId, type MessageId, type Rng, uuidFromBytes } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type GenerationId,
+  type MessageId,
+  type Rng,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
 import type { FaultBook } from '../faults/fault-book.ts';
 import { type History, hashBody } from '../history.ts';
 import type { SimProcess } from '../time/sim-process.ts';
@@ -258,6 +264,16 @@ class StoreHandle implements GatewayStore {
     return this.#call(true, () => this.#owner.store.pruneSends(before, max));
   }
 
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#call(true, () => this.#owner.store.pruneNotices(before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    return this.#owner.store.watchNotices((devices) => {
+      if (!this.#isDead) listener(devices);
+    });
+  }
+
   nextVisibleAt(queue: string, now: number): Promise<number | undefined> {
     return this.#call(false, () => this.#owner.store.nextVisibleAt(queue, now));
   }
@@ -357,7 +373,7 @@ class StoreHandle implements GatewayStore {
         number: origin.number,
         bodyHash: hashBody(body),
         sequence: history.next(),
-        isUndone: false,
+        undoneAt: undefined,
       });
     }
   }

@@ -63,6 +63,8 @@ export type ConnectionEvent =
   | { readonly type: 'store-failed'; readonly code: ErrorFrameCode }
   /** A newer session of the same device began on this gateway. */
   | { readonly type: 'superseded'; readonly session: Session }
+  /** An operator revoked the device. */
+  | { readonly type: 'revoked' }
   | { readonly type: 'deadline-reached' }
   | { readonly type: 'stop-requested' }
   | { readonly type: 'disconnected' };
@@ -147,6 +149,8 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
       return fail(state, event.code, 'the store did not take it; nothing was acknowledged');
     case 'superseded':
       return onSuperseded(state, event.session);
+    case 'revoked':
+      return close(state, [{ type: 'send', frame: { type: 'fenced', reason: 'revoked' } }]);
     case 'deadline-reached':
       return onDeadline(state, now);
     case 'stop-requested':

@@ -106,6 +106,20 @@ export interface GatewayStore {
    */
   pruneSends(before: number, max: number): Promise<number>;
 
+  /**
+   * Forgets notices of fates before `before` (Unix milliseconds), the oldest first and at most `max`: their devices did not
+   * come for them. Resolves with how many.
+   */
+  pruneNotices(before: number, max: number): Promise<number>;
+
+  /**
+   * Has `listener` called with devices that may have got notices of fates, once these are durable. A hint: it may be missed
+   * where several gateways share a store, and what there is tells a transaction.
+   *
+   * @returns the way to stop
+   */
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void;
+
   /** Writes a consistent copy to `file` while the store stays in use; fails when the file exists. */
   backup(file: string): Promise<void>;
 
@@ -148,6 +162,11 @@ export interface Scope {
   readonly fatesMax?: number;
   /** With each queue come those that its rules lead to. */
   readonly queues?: readonly string[];
+  /**
+   * With the device come its notices of fates, at most `max` of them and the lowest numbers first: those behind `after`, or
+   * all that are kept when no notice is kept there with that id.
+   */
+  readonly notices?: { readonly after?: NoticeCursor; readonly max: number };
   /** Ids supplied by server-side producers. */
   readonly sends?: readonly { readonly queue: string; readonly id: MessageId }[];
   readonly leases?: {
@@ -173,6 +192,35 @@ export interface Snapshot {
   readonly sends: ReadonlyMap<string, SendRow>;
   /** By `leaseKeyText`; absent when the receipt is of no live lease. */
   readonly leases: ReadonlyMap<string, LiveLease>;
+  /** When the scope asks for them. */
+  readonly notices?: DeviceNotices;
+}
+
+/** A place in the notices of a device: that one, and all before it. */
+export interface NoticeCursor {
+  readonly number: number;
+  /** Of the message that the notice is of. */
+  readonly id: MessageId;
+}
+
+/** What a device has not confirmed to have heard yet. */
+export interface DeviceNotices {
+  /** The notice at the cursor is kept: what follows is behind it. Else these are the first that are kept. */
+  readonly isKnown: boolean;
+  readonly rows: readonly FateNotice[];
+  readonly hasMore: boolean;
+}
+
+/** What became of a message, for the device that sent it and asked. Written in the transaction in which the message ended. */
+export interface FateNotice {
+  /** Counted up by one for each notice of the device, in the order of the commits, for ever. */
+  readonly number: number;
+  readonly id: MessageId;
+  readonly code: string;
+  /** Given by the consumer that rejected it. */
+  readonly reason?: string;
+  /** Unix milliseconds. */
+  readonly endedAt: number;
 }
 
 /** What a consumer has in hand. */
@@ -347,14 +395,21 @@ export type Change =
   | { readonly type: 'put-former'; readonly generation: GenerationId }
   | { readonly type: 'remove-former'; readonly generation: GenerationId }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
-  /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
+  /**
+   * Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. Notices of
+   * its messages' fates may come a little later, each with the removal of its message.
+   */
   | {
       readonly type: 'delete-queue';
       readonly name: string;
       /** Fails the transaction with `queue-not-empty` when the queue holds messages, in whatever state. */
       readonly ifEmpty?: boolean;
+      /** Unix milliseconds. */
+      readonly at: number;
     }
   | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow }
+  /** The device has heard of these fates: forgets the notices up to this number. */
+  | { readonly type: 'confirm-notices'; readonly device: DeviceId; readonly upTo: number }
   /**
    * Settles leases as `settle` does, but all or none: fails the transaction with `lease-lost` when one of the receipts
    * is of no live lease. Stands behind all other changes of its transaction.
@@ -385,6 +440,8 @@ export interface DeliveryTerms {
   readonly expiresAt?: number;
   /** Of the messages of one group only one is visible or leased: the first, until it has left the queue. */
   readonly groupId?: string;
+  /** The device that sent it hears what becomes of it, by a {@link FateNotice}. Of no meaning without an origin. */
+  readonly tellsFate?: true;
 }
 
 /** The identity of a message that a device sent. */

@@ -5,7 +5,6 @@ import {
   type Hello,
   isErrorFrameCode,
   ProtocolError,
-  type Session,
   type UpFrame,
 } from '@fieldpost/protocol';
 import {
@@ -129,8 +128,10 @@ export class DeviceConnection implements FrameReceiver {
 
   #helloDecided(hello: Hello, result: HelloResult): ConnectionEvent {
     if (result.reply.type === 'welcome' && this.#state.phase !== 'closed') {
-      const superseded = (session: Session): void => this.#feed({ type: 'superseded', session });
-      this.#unregister = this.#ports.liveSessions.register(hello.device, result.reply.session, superseded);
+      this.#unregister = this.#ports.liveSessions.register(hello.device, result.reply.session, {
+        superseded: (session) => this.#feed({ type: 'superseded', session }),
+        revoked: () => this.#feed({ type: 'revoked' }),
+      });
     }
     return { type: 'hello-decided', hello, result };
   }

@@ -56,6 +56,8 @@ export function createFaultyStore(store: GatewayStore, fault: CallFault): Faulty
     listDevices: (request) => store.listDevices(request),
     retireEpochs: (request) => perform(() => store.retireEpochs(request)),
     pruneSends: (before, max) => perform(() => store.pruneSends(before, max)),
+    pruneNotices: (before, max) => perform(() => store.pruneNotices(before, max)),
+    watchNotices: (listener) => store.watchNotices(listener),
     backup: (file) => store.backup(file),
     close: () => store.close(),
   };

@@ -14,6 +14,7 @@ import type {
   Change,
   DeviceRow,
   EpochRow,
+  FateNotice,
   Generations,
   LiveLease,
   LostRange,
@@ -39,6 +40,8 @@ export class SampleRows implements Snapshot {
   readonly usage = new Map<string, QueueUsage>();
   readonly sends = new Map<string, SendRow>();
   readonly leases = new Map<string, LiveLease>();
+  /** What a scope that asks for notices gets, behind its cursor. */
+  kept: readonly FateNotice[] = [];
   /** Every message by queue, in its order. */
   readonly messages = new Map<string, NewMessage[]>();
 
@@ -123,6 +126,9 @@ export class SampleRows implements Snapshot {
         return;
       case 'remove-lost':
         this.#changeStream(change.stream, { lost: this.#lostWithout(change.stream, change.first) });
+        return;
+      case 'confirm-notices':
+        this.kept = this.kept.filter(({ number }) => number > change.upTo);
         return;
       case 'change-generation':
         this.generations = {

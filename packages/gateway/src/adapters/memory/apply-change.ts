@@ -20,6 +20,7 @@ import {
   type MemoryStream,
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
+import { confirmNotices, tellFate } from './memory-notices.ts';
 import { leasedMessage, settleLeases } from './settle-leases.ts';
 
 /** Takes back what a change did. */
@@ -56,6 +57,9 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
       return deleteQueue(disk, change, undo);
     case 'put-send':
       return put(queueNamed(disk, change.queue).sends, change.row.id, change.row, undo);
+    case 'confirm-notices':
+      undo.push(confirmNotices(disk, change.device, change.upTo));
+      return;
     case 'settle':
       return settleAll(disk, change.requests);
     default:
@@ -180,7 +184,7 @@ function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>[
 
 function deleteQueue(
   disk: MemoryDisk,
-  { name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>,
+  { name, ifEmpty, at }: Extract<Change, { type: 'delete-queue' }>,
   undo: Undo[],
 ): void {
   queueNamed(disk, name);
@@ -188,6 +192,8 @@ function deleteQueue(
   if (ifEmpty === true && all.some(([, queue]) => !inQueueOrder(queue).next().done))
     throw new StoreError('queue-not-empty', `queue "${name}" or a subqueue of it holds messages`);
   for (const [other, queue] of all) {
+    for (const message of inQueueOrder(queue))
+      undo.push(tellFate(disk, message, { code: 'queue-deleted' }, at));
     disk.queues.delete(other);
     undo.push(() => disk.queues.set(other, queue));
   }

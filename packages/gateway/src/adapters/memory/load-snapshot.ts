@@ -12,6 +12,7 @@ import type {
   StreamRow,
 } from '../../ports/gateway-store.ts';
 import { type MemoryDisk, messageBytes } from './memory-disk.ts';
+import { loadNotices } from './memory-notices.ts';
 import { leasedMessage } from './settle-leases.ts';
 
 /** What a transaction looks at. */
@@ -55,6 +56,9 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
         return row === undefined ? [] : [[sendKeyText(queue, id), row] as const];
       }),
     ),
+    ...(scope.device === undefined || scope.notices === undefined
+      ? {}
+      : { notices: loadNotices(disk, scope.device, scope.notices) }),
     leases: leasesOf(disk, scope.leases),
   };
 }

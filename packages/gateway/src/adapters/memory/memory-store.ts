@@ -43,6 +43,7 @@ import {
   messageBytes,
 } from './memory-disk.ts';
 import { cancelMemoryJob, startMemoryJob, stepMemoryJob } from './memory-jobs.ts';
+import { pruneNotices } from './memory-notices.ts';
 import { retireEpochs } from './retire-epochs.ts';
 import { settleLeases } from './settle-leases.ts';
 
@@ -71,6 +72,7 @@ let openings = 0;
 export class MemoryStore implements GatewayStore {
   readonly #disk: MemoryDisk;
   readonly #beforeWrite: () => void;
+  readonly #listeners = new Set<(devices: ReadonlySet<DeviceId>) => void>();
   #state: 'open' | 'closed' | 'killed' = 'open';
   #lastCall: Promise<unknown> = Promise.resolve();
   /** Since the last `sweep`, by queue. */
@@ -226,6 +228,18 @@ export class MemoryStore implements GatewayStore {
     });
   }
 
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      return pruneNotices(this.#disk, before, max);
+    });
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
   /** Keeps the copy on the disk object itself, under the name `file`. */
   backup(file: string): Promise<void> {
     return this.#call(() => {
@@ -250,6 +264,13 @@ export class MemoryStore implements GatewayStore {
     this.#disk.inUse = false;
   }
 
+  #announce(): void {
+    if (this.#disk.noticed.size === 0) return;
+    const devices = new Set(this.#disk.noticed);
+    this.#disk.noticed.clear();
+    for (const listener of this.#listeners) listener(devices);
+  }
+
   #endDue(now: number): void {
     for (const [queue, count] of sweepQueues(this.#disk, now))
       this.#ended.set(queue, (this.#ended.get(queue) ?? 0) + count);
@@ -262,7 +283,11 @@ export class MemoryStore implements GatewayStore {
       .catch(() => undefined)
       .then(() => {
         if (this.#state === 'killed') throw new StoreError('shutting-down', 'the store was killed');
-        return work();
+        try {
+          return work();
+        } finally {
+          this.#announce();
+        }
       });
     this.#lastCall = call;
     return call;

@@ -31,6 +31,7 @@ import { Generations } from './generations.ts';
 import { GroupCommit } from './group-commit.ts';
 import { LogCycle } from './log-cycle.ts';
 import { migrate } from './migrate.ts';
+import { Notices } from './notices.ts';
 import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open-database.ts';
 import { prepareAppend } from './operations/append.ts';
 import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
@@ -124,6 +125,7 @@ function initialise(database: Database.Database, log: LogCycle): void {
 class SqliteStore implements GatewayStore {
   readonly #generations: Generations;
   readonly #lost: LostRanges;
+  readonly #notices: Notices;
   readonly #retire: RetireEpochs;
   readonly #listDevices: ListDevices;
   readonly #database: Database.Database;
@@ -154,20 +156,28 @@ class SqliteStore implements GatewayStore {
     this.#generations.get();
     this.#lost = new LostRanges(database, symbols);
     this.#queues = new QueueStates(database);
-    const rows = { symbols, queues: this.#queues, generations: this.#generations, lost: this.#lost };
+    this.#notices = new Notices(database, symbols);
+    const rows = {
+      symbols,
+      queues: this.#queues,
+      generations: this.#generations,
+      lost: this.#lost,
+      notices: this.#notices,
+    };
     this.#load = prepareLoadSnapshot(database, rows, prepareFindLease(database, this.#queues));
     this.#retire = prepareRetireEpochs(database, symbols);
     this.#listDevices = prepareListDevices(database);
     this.#dues = new Dues(database);
     const groups = prepareGroups(database);
-    const insert = prepareInsertMessages(database, this.#dues, groups);
-    const takeOut = prepareTakeOut(database, this.#dues, groups);
+    const insert = prepareInsertMessages(database, this.#dues, groups, this.#notices);
+    const takeOut = prepareTakeOut(database, this.#dues, groups, this.#notices);
     const putQueue = preparePutQueue(database, this.#queues);
     const ending = prepareEndMessages(database, {
       queues: this.#queues,
       takeOut,
       insert,
       putQueue,
+      notices: this.#notices,
       onUnjournaled: (queue, messages) =>
         this.#unjournaled.set(queue, (this.#unjournaled.get(queue) ?? 0) + messages),
     });
@@ -182,7 +192,10 @@ class SqliteStore implements GatewayStore {
     this.#prune = preparePruneSends(database);
     this.#commits = new GroupCommit(database, log, {
       isGroupFull: () => this.#groupBytes >= GROUP_BYTES_MAX,
-      onGroupEnd: () => (this.#groupBytes = 0),
+      onGroupEnd: () => {
+        this.#groupBytes = 0;
+        this.#notices.announce();
+      },
       onTakenBack: () => {
         symbols.forget();
         this.#queues.forgetAll();
@@ -192,7 +205,7 @@ class SqliteStore implements GatewayStore {
       },
       onFailure: (error) => onFailure?.(error),
     });
-    this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work));
+    this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work), this.#notices);
     this.#sweeper.resume();
   }
 
@@ -301,6 +314,15 @@ class SqliteStore implements GatewayStore {
     // Mostly there is nothing to do: then nobody has to wait for a commit.
     if (!(await this.#commits.read(() => this.#prune.isDue(before)))) return 0;
     return this.#commits.write(() => this.#prune.prune(before, max));
+  }
+
+  async pruneNotices(before: number, max: number): Promise<number> {
+    if (!(await this.#commits.read(() => this.#notices.isPruneDue(before)))) return 0;
+    return this.#commits.write(() => this.#notices.prune(before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    return this.#notices.watch(listener);
   }
 
   async backup(file: string): Promise<void> {

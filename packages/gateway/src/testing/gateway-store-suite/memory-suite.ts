@@ -70,7 +70,7 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
       store(),
       { type: 'remove-former', generation: generation(3) },
       { type: 'put-former', generation: generation(4) },
-      { type: 'delete-queue', name: 'other' },
+      { type: 'delete-queue', name: 'other', at: NOW },
     );
     await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await former()).toEqual([3, 7, 1, 9].map(generation));
@@ -127,7 +127,7 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
       store(),
       { type: 'remove-lost', stream: streamKey(1), first: 5 },
       { type: 'put-lost', stream: streamKey(1), range: { ...RANGE, first: 1 } },
-      { type: 'delete-queue', name: 'other' },
+      { type: 'delete-queue', name: 'other', at: NOW },
     );
     await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await streamAt(streamKey(1))).toMatchObject({ lost: [{ ...RANGE, first: 5 }, later] });

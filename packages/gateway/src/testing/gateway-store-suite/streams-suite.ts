@@ -228,7 +228,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       now: NOW,
       leaseTokens: ['token'],
     });
-    await write(store(), { type: 'delete-queue', name: 'orders' });
+    await write(store(), { type: 'delete-queue', name: 'orders', at: NOW });
 
     expect(await store().getQueue('orders', NOW)).toBeUndefined();
     await expect(
@@ -238,7 +238,7 @@ export function streamsSuite(store: () => GatewayStore): void {
     await expect(write(store(), ...pushChanges(streamKey(1), 3, 4))).rejects.toMatchObject({
       code: 'queue-not-found',
     });
-    await expect(write(store(), { type: 'delete-queue', name: 'orders' })).rejects.toMatchObject({
+    await expect(write(store(), { type: 'delete-queue', name: 'orders', at: NOW })).rejects.toMatchObject({
       code: 'queue-not-found',
     });
     const settlements = [{ type: 'ack', receipt: leased?.receipt ?? '' }] as const;
@@ -298,7 +298,7 @@ export function streamsSuite(store: () => GatewayStore): void {
     await write(store(), { type: 'put-queue', row: queueRow() }, ...pushChanges(streamKey(1), 0, 3));
     await write(
       store(),
-      { type: 'delete-queue', name: 'orders' },
+      { type: 'delete-queue', name: 'orders', at: NOW },
       { type: 'put-queue', row: queueRow() },
       ...pushChanges(streamKey(1), 3, 4),
     );
@@ -314,7 +314,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       now: NOW,
       leaseTokens: ['token'],
     });
-    const deletion = { type: 'delete-queue', name: 'orders', ifEmpty: true } as const;
+    const deletion = { type: 'delete-queue', name: 'orders', ifEmpty: true, at: NOW } as const;
     await expect(write(store(), deletion)).rejects.toMatchObject({
       name: 'StoreError',
       code: 'queue-not-empty',

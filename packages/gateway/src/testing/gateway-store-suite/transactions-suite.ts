@@ -73,8 +73,8 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
     await append(store(), newMessages(1, 3));
     const failing = write(
       store(),
-      { type: 'delete-queue', name: 'orders' },
-      { type: 'delete-queue', name: 'orders' },
+      { type: 'delete-queue', name: 'orders', at: NOW },
+      { type: 'delete-queue', name: 'orders', at: NOW },
     );
     await expect(failing).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await numbersIn(store())).toEqual([1, 2, 3]);

@@ -25,6 +25,7 @@ import type {
 } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import type { Generations } from '../generations.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueStates } from '../queue-states.ts';
 import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
@@ -38,6 +39,7 @@ export interface StoreRows {
   readonly queues: QueueStates;
   readonly generations: Generations;
   readonly lost: LostRanges;
+  readonly notices: Notices;
 }
 
 /** Loads what a transaction's `decide` looks at. */
@@ -45,7 +47,7 @@ export type LoadSnapshot = (scope: Scope) => Snapshot;
 
 export function prepareLoadSnapshot(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
+  { symbols, queues, generations, lost, notices }: StoreRows,
   findLease: FindLease,
 ): LoadSnapshot {
   const isRetired = prepareIsRetired(database);
@@ -84,6 +86,9 @@ export function prepareLoadSnapshot(
       queues: rows,
       usage,
       sends,
+      ...(scope.device === undefined || scope.notices === undefined
+        ? {}
+        : { notices: notices.load(scope.device, scope.notices) }),
       leases,
     };
   };

@@ -18,7 +18,7 @@ export type WriteChange = (change: Change) => number;
 
 export function prepareWriteChange(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
+  { symbols, queues, generations, lost, notices }: StoreRows,
   parts: { readonly append: Append; readonly putQueue: PutQueue; readonly settle: Settle },
 ): WriteChange {
   const { append, putQueue, settle } = parts;
@@ -65,6 +65,9 @@ export function prepareWriteChange(
         return 0;
       case 'put-send':
         putSend(change.queue, change.row);
+        return 0;
+      case 'confirm-notices':
+        notices.confirm(change.device, change.upTo);
         return 0;
       case 'settle':
         settleAll(settle, change.requests);
