@@ -182,9 +182,7 @@ function perform(run: Run, effect: DeviceEffect): void {
       return;
     }
     case 'acquireLock':
-      if (run.world.tabs.some((other) => other.disk === run.tab.disk && other.hasLock)) return;
-      run.tab = { ...run.tab, hasLock: true };
-      events.push({ type: 'lockHeld' });
+      takeLock(run);
       return;
     case 'askToken':
       events.push({
@@ -212,6 +210,12 @@ function perform(run: Run, effect: DeviceEffect): void {
       mintEpoch(run);
       return;
   }
+}
+
+function takeLock(run: Run): void {
+  if (run.world.tabs.some((other) => other.disk === run.tab.disk && other.hasLock)) return;
+  run.tab = { ...run.tab, hasLock: true };
+  run.events.push({ type: 'lockHeld' });
 }
 
 function readLog(database: MemoryDatabase): DeviceEvent {
