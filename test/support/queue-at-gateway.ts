@@ -24,6 +24,16 @@ export class QueueAtGateway {
     await this.#call('POST', '/messages', { messages: bodies.map((body) => ({ body })) });
   }
 
+  /** Leases that many messages at most; their receipts. */
+  async receive(max: number): Promise<string[]> {
+    const messages = field(await this.#call('POST', '/receive', { max }), 'messages');
+    return (Array.isArray(messages) ? messages : []).map((message) => String(field(message, 'receipt')));
+  }
+
+  async purge(): Promise<void> {
+    await this.#call('POST', '/purge', {});
+  }
+
   async settle(request: Readonly<Record<string, unknown>>): Promise<void> {
     await this.#call('POST', '/settle', request);
   }

@@ -364,6 +364,7 @@ type StoreEffect = Extract<
       | 'list'
       | 'load'
       | 'settle'
+      | 'hear'
       | 'offer'
       | 'reopen'
       | 'renewDevice'

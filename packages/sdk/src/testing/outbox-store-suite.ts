@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { askedSuite } from './outbox-store/asked-suite.ts';
 import { faultSuite } from './outbox-store/fault-suite.ts';
 import { modelSuite } from './outbox-store/model-suite.ts';
 import { openingSuite } from './outbox-store/opening-suite.ts';
@@ -27,6 +28,7 @@ export function outboxStoreSuite(name: string, makePlace: () => OutboxPlace | Pr
     describe('reading', () => readingSuite(withBench));
     describe('settling', () => settlingSuite(withBench));
     describe('taking back', () => takingBackSuite(withBench));
+    describe('fates that were asked for', () => askedSuite(withBench));
     describe('reopening', () => reopeningSuite(withBench));
     describe('renewing the device', () => renewingSuite(withBench));
     describe('trimming', () => trimmingSuite(withBench));

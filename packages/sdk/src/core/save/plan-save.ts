@@ -11,7 +11,7 @@ export interface Draft {
   /** Unix milliseconds of the device. */
   readonly savedAt: number;
   readonly suppliedIds?: readonly MessageId[];
-  readonly asked?: NewSegment['asked'];
+  readonly asked?: readonly { readonly id: MessageId; readonly index: number }[];
   readonly expiresInMs?: number;
 }
 

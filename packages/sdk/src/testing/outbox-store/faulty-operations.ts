@@ -2,6 +2,7 @@ import {
   type DeviceId,
   type EpochId,
   type GenerationId,
+  type Message,
   type SessionNonce,
   type StreamKey,
   unpackEntries,
@@ -38,7 +39,35 @@ export const faultyOperations: readonly FaultyOperation[] = [
   discarding(),
   takingBack(),
   expiring(),
+  hearing(),
 ];
+
+/** A fate and the place up to which fates were told; saved together with who asked. */
+function hearing(): FaultyOperation {
+  const messages: Message[] = [];
+  return {
+    name: 'hear',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      messages.splice(0, messages.length, bench.message(), bench.message());
+      const asked = messages.map(({ id }, index) => ({ id, index }));
+      await saveDrafts(store, bench.epoch(), bench.uuid(), [{ ...draftOf(messages), asked }]);
+      await store.lease(TAKEN);
+    },
+    run: (store) => {
+      const fates = messages.map(({ id }) => ({ id, fate: { code: 'received', endedAt: 1 } }));
+      const id = messages.at(-1)?.id;
+      if (id === undefined) throw new Error('prepare first');
+      return store.hear(TAKEN.holder, { fates, cursor: { number: 2, id }, heardAt: 1 });
+    },
+    inspect: async (store) => {
+      const known = (await store.listAsked(10)).filter(({ fate }) => fate !== undefined).length;
+      const { heard } = await store.readLog();
+      if (known === 0 && heard === undefined) return 'untouched';
+      return known === 2 && heard?.number === 2 ? 'done' : 'half done';
+    },
+  };
+}
 
 /** Two segments in one save, after one that is there; with a supplied id. */
 function saving(
