@@ -124,10 +124,17 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
   const corsHandler = corsFor(mayCall);
-  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler, inputRoom, metrics });
+  const { app, api, seal, document } = createApi({
+    authenticator,
+    clock,
+    logger,
+    corsHandler,
+    inputRoom,
+    metrics,
+  });
   const parts = { intake, store, arrivals, liveSessions, jobs, inputRoom, stopping: stopping.signal };
   addRoutes(api, { ...ports, ...parts, failpoints }, creation);
-  addReferenceRoutes(app, settings);
+  addReferenceRoutes(app, document, settings);
   seal();
 
   let stopSweeping = async (): Promise<void> => undefined;

@@ -3,6 +3,7 @@ import type { Api } from '../api.ts';
 import { RequestError } from '../problem.ts';
 
 const TAG = 'Operations';
+const schema = z.object({ status: z.literal('ok') });
 
 /** The metrics page. */
 export interface MetricsPage {
@@ -29,7 +30,6 @@ export function addMetricsRoute(api: Api, page: MetricsPage): void {
 
 /** What supervisors and load balancers ask. */
 export function addOperationsRoutes(api: Api, stopping: AbortSignal): void {
-  const schema = z.object({ status: z.literal('ok') });
   api.publicRoute(
     {
       method: 'get',
