@@ -16,7 +16,7 @@ export interface LiveSessions {
   count(): number;
 }
 
-export interface LiveSessionListener {
+interface LiveSessionListener {
   readonly superseded: (session: Session) => void;
   readonly revoked: () => void;
 }
