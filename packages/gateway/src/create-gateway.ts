@@ -71,6 +71,8 @@ export interface GatewaySettings {
   readonly producerIdRetentionMs?: number;
   /** How long a closed epoch's marks and refusals are kept, in milliseconds; 180 days by default. */
   readonly epochRetentionMs?: number;
+  /** How long fates of messages are kept for devices that do not come to hear them, in milliseconds; 30 days by default. */
+  readonly fateRetentionMs?: number;
   /** Called once when the store failed: the process has to end, its state can no longer be known. */
   readonly onStoreFailure: (error: unknown) => void;
 }
@@ -117,6 +119,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const inputRoom = createInputRoom(settings.inputBytesMax);
   const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions, inputRoom, metrics };
   const intake = createIntake(intakePorts, { ...creation, ...telling });
+  const stopNoticing = store.watchNotices((devices) => liveSessions.noticeFates(devices));
   const stopping = new AbortController();
   const connections = new Set<DeviceConnection>();
   const stopHousekeeping = housekeep({ store, clock, logger }, settings);
@@ -163,6 +166,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     async stop() {
       stopping.abort();
       stopHousekeeping();
+      stopNoticing();
       for (const connection of connections) connection.stop();
       await Promise.all([
         stopSweeping(),
@@ -211,9 +215,12 @@ function addRoutes(
 
 /** Begins housekeeping, where anything is to be forgotten. Returns the way to stop it. */
 function housekeep(ports: HousekeepingPorts, settings: GatewaySettings): () => void {
-  const { producerIdRetentionMs, epochRetentionMs } = settings;
+  const { producerIdRetentionMs, epochRetentionMs, fateRetentionMs } = settings;
   if (producerIdRetentionMs === undefined) return () => undefined;
-  const retention = epochRetentionMs === undefined ? {} : { epochRetentionMs };
+  const retention = {
+    ...(epochRetentionMs === undefined ? {} : { epochRetentionMs }),
+    ...(fateRetentionMs === undefined ? {} : { fateRetentionMs }),
+  };
   return startHousekeeping(ports, { producerIdRetentionMs, ...retention });
 }
 

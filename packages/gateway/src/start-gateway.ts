@@ -75,6 +75,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     onStoreFailure: options.onStoreFailure,
     producerIdRetentionMs: config.producerIdRetentionMs,
     epochRetentionMs: config.epochRetentionMs,
+    fateRetentionMs: config.fateRetentionMs,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   await gateway.start();
