@@ -174,6 +174,31 @@ test('nack makes a message wait as long as asked, release gives it back uncounte
   expect(await queue.counts()).toEqual({ ready: 0, leased: 0, delayed: 1 });
 });
 
+test('nack without a time leaves it to the queue how long the message waits, and when it ends', async () => {
+  const queue = await setting.queue({ retryDelaysMs: [3_600_000], maxDeliveries: 2 }, 1);
+  const message = await first(setting.consumer(queue, { prefetch: 0 }));
+  expect(await message.nack()).toBe('settled');
+  expect(await queue.counts()).toEqual({ ready: 0, leased: 0, delayed: 1 });
+});
+
+test('reject makes a dead letter of a message at once, with the reason; one that is no reason rejects nothing', async () => {
+  const queue = await setting.queue(1, 2);
+  const consumer = setting.consumer(queue, { prefetch: 0 });
+  const loop = consumer[Symbol.asyncIterator]();
+  const one = await next(loop);
+  for (const reason of ['a\u0000b', 'x'.repeat(513)])
+    await expect(one.reject(reason)).rejects.toMatchObject({ code: 'invalid-argument' });
+  expect(await one.reject('no such customer')).toBe('settled');
+  const two = await next(loop);
+  expect(await two.reject()).toBe('settled');
+  expect(await queue.isEmpty()).toBe(true);
+  const letters = await setting.deadLetters(queue);
+  expect(letters.map(({ code, reason }) => [code, reason])).toEqual([
+    ['rejected-by-receiver', 'no such customer'],
+    ['rejected-by-receiver', undefined],
+  ]);
+});
+
 test('a body that does not parse goes back and is reported; the others flow', async () => {
   const queue = await setting.queue();
   await queue.send({ wrong: true }, { n: 2 });

@@ -65,6 +65,22 @@ export class Setting {
     return consumer;
   }
 
+  /** Why each dead letter of a queue left it, in order. */
+  async deadLetters(queue: QueueAtGateway): Promise<{ code: string; reason?: string }[]> {
+    const name = `${queue.name};dead-letter`;
+    const letters = await new QueueAtGateway({
+      name,
+      url: () => this.gateway.url,
+      token: this.token,
+    }).messages();
+    return letters.map((letter) => {
+      const { history } = letter as { history: { code: string; reason?: string }[] };
+      const [last] = history.slice(-1);
+      if (last === undefined) throw new Error('a dead letter without a history');
+      return last;
+    });
+  }
+
   /** How many requests settled something in this way. */
   settles(kind: 'ack' | 'nack' | 'extend' | 'release'): number {
     return this.requests.filter(({ action, body }) => action === 'settle' && kind in body).length;

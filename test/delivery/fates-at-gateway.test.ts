@@ -74,7 +74,7 @@ test('the gateway is killed right after the settlement: the device hears of it a
   await queue.settle({ ack: receipts });
   await gateway.kill9();
   await gateway.restart();
-  const fates = await Promise.all(sent.map(({ settled }) => settled));
+  const fates = await Promise.all(sent.map(async ({ settled }) => settled));
   expect(new Set(fates.map((fate) => fate?.outcome))).toEqual(new Set(['consumed']));
   expect([...heard.values()].every((times) => times === 1)).toBe(true);
 }, 60_000);

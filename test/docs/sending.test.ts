@@ -2,12 +2,13 @@ import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type GatewayProcess, startGatewayProcess } from '../support/gateway-process.ts';
 import { QueueAtGateway } from '../support/queue-at-gateway.ts';
+import { until } from '../support/until.ts';
 import { examplesOf } from './examples.ts';
 
 // The examples of docs/guides/sending.md, run as they stand but for two things: the gateway's address, and a store in
 // memory where a browser has IndexedDB.
 
-const [send = '', setAside = '', takenBack = '', ...others] = examplesOf('docs/guides/sending.md');
+const [send = '', setAside = '', fate = '', takenBack = '', ...others] = examplesOf('docs/guides/sending.md');
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
@@ -33,7 +34,24 @@ test('the second example shows and forgets what was refused', async () => {
   expect(output).toMatch(/^[0-9a-f-]{36} queue-not-found \{ n: 1 \}\nleft: 0\n$/);
 });
 
-test('the third example takes back what it should not have sent', async () => {
+test('the third example hears what became of its message, asked after in three ways', async () => {
+  const name = 'approvals';
+  const queue = await new QueueAtGateway({
+    name,
+    url: () => gateway.url,
+    token: await gateway.token(),
+  }).create();
+  const output = run(fate);
+  await until(async () => (await queue.counts()).ready === 1, { what: 'the message is in its queue' });
+  const [id] = await queue.ids();
+  await queue.settle({ ack: await queue.receive(1) });
+  const lines = (await output).trim().split('\n');
+  expect(lines.slice(-2)).toEqual(['told consumed', 'consumed']);
+  // Listed once it is delivered: that may be a moment later.
+  if (lines.length === 3) expect(lines[0]).toBe(`${id} not known yet`);
+});
+
+test('the fourth example takes back what it should not have sent', async () => {
   const lines = (await run(takenBack)).trim().split('\n');
   expect(lines[1]).toMatch(lines[0] === 'cancelled' ? /^delivered cancelled$/ : /^delivered delivered$/);
   expect(['cancelled', 'already-delivered']).toContain(lines[0]);

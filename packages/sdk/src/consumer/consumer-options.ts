@@ -70,6 +70,8 @@ export const CONSUMER_LIMITS = {
   waitMsMax: 50_000,
   /** Messages of one receive, receipts of one settle request: well inside what the gateway takes. */
   requestMessages: 1000,
+  /** Why a message was rejected, in characters: as the gateway takes it. */
+  reasonCharacters: 512,
 } as const;
 
 const retryDelaysMs = [1000, 10_000, 60_000, 600_000] as const;

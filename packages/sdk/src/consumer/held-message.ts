@@ -1,5 +1,6 @@
-import type { MessageId } from '@fieldpost/protocol';
+import { isPlainText, type MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
+import { CONSUMER_LIMITS } from './consumer-options.ts';
 import { type MessageToSend, transactionRequest } from './message-to-send.ts';
 import type { LeasedMessage } from './receive-answer.ts';
 import type { ReceivedMessage } from './received-message.ts';
@@ -110,11 +111,24 @@ export class HeldMessage {
         return signal();
       },
       ack: () => this.settle({ type: 'ack' }),
-      nack: async ({ delayMs = 0 } = {}) => this.settle({ type: 'nack', delayMs: checkedDelayMs(delayMs) }),
+      nack: async ({ delayMs } = {}) =>
+        this.settle({ type: 'nack', delayMs: delayMs === undefined ? undefined : checkedDelayMs(delayMs) }),
+      reject: async (reason) => this.settle({ type: 'reject', reason: checkedReason(reason) }),
       release: () => this.settle({ type: 'release' }),
       complete: async ({ send = [] } = {}) => this.complete(queue, send),
     };
   }
+}
+
+/** What the gateway would refuse, it would refuse with all that is settled in the same request. */
+function checkedReason(reason: string | undefined): string | undefined {
+  if (reason === undefined) return undefined;
+  if (typeof reason === 'string' && reason.length <= CONSUMER_LIMITS.reasonCharacters && isPlainText(reason))
+    return reason;
+  throw new FieldpostError(
+    'invalid-argument',
+    `reason: a text of at most ${CONSUMER_LIMITS.reasonCharacters} characters without control characters`,
+  );
 }
 
 function checkedDelayMs(delayMs: number): number {

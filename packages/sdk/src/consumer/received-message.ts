@@ -3,7 +3,7 @@ import type { MessageToSend } from './message-to-send.ts';
 import type { SettleOutcome } from './settler.ts';
 
 /**
- * A message that this consumer holds the lease of. Settle it with `ack`, `complete`, `nack` or `release`, once: until then its
+ * A message that this consumer holds the lease of. Settle it with `ack`, `complete`, `nack`, `reject` or `release`, once: until then its
  * lease is renewed.
  *
  * Handing out is at least once: a message can come again, here or elsewhere, when its lease was lost. Its `id` stays the
@@ -50,12 +50,23 @@ export interface ReceivedMessage<Body = unknown> {
   ack(): Promise<SettleOutcome>;
 
   /**
-   * The work failed: the message goes back to its place and is handed out again, not before `delayMs` milliseconds
-   * (default 0) have passed.
+   * The work failed: the message goes back to its place and is handed out again, not before `delayMs` milliseconds have
+   * passed. Without `delayMs` it waits as its queue says (`retryDelaysMs`). When it has been handed out `maxDeliveries` times,
+   * it is a dead letter instead.
    *
    * @since 0.1.0
    */
   nack(options?: { readonly delayMs?: number }): Promise<SettleOutcome>;
+
+  /**
+   * The work will never be done: the message is a dead letter at once, with the code `rejected-by-receiver`. Its sender hears
+   * of it, with the reason, where it asked (`ack`).
+   *
+   * @param reason for people, at most 512 characters without control characters
+   * @throws FieldpostError `invalid-argument`: then nothing was done
+   * @since 0.1.0
+   */
+  reject(reason?: string): Promise<SettleOutcome>;
 
   /** The work was not begun: the message goes back at once, and the hand-out is not counted. @since 0.1.0 */
   release(): Promise<SettleOutcome>;

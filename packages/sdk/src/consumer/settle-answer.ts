@@ -3,7 +3,8 @@ import { FieldpostError } from '../core/fieldpost-error.ts';
 /** The body of a settle request. Empty lists are left out. */
 export interface SettleRequest {
   readonly ack?: readonly string[];
-  readonly nack?: readonly { readonly receipt: string; readonly delayMs: number }[];
+  readonly nack?: readonly { readonly receipt: string; readonly delayMs?: number }[];
+  readonly reject?: readonly { readonly receipt: string; readonly reason?: string }[];
   readonly extend?: readonly { readonly receipt: string; readonly leaseMs: number }[];
   readonly release?: readonly string[];
 }

@@ -20,7 +20,9 @@ export type SettleOutcome = 'settled' | 'lease-lost' | 'unknown';
 export type Settlement =
   | { readonly type: 'ack' }
   | { readonly type: 'release' }
-  | { readonly type: 'nack'; readonly delayMs: number }
+  /** Without a time the queue's own retry delay counts. */
+  | { readonly type: 'nack'; readonly delayMs: number | undefined }
+  | { readonly type: 'reject'; readonly reason: string | undefined }
   | { readonly type: 'extend'; readonly leaseMs: number };
 
 interface Waiting {
@@ -141,7 +143,8 @@ export class Settler {
 function requestOf(batch: readonly Waiting[]): SettleRequest {
   const ack: string[] = [];
   const release: string[] = [];
-  const nack: { receipt: string; delayMs: number }[] = [];
+  const nack: { receipt: string; delayMs?: number }[] = [];
+  const reject: { receipt: string; reason?: string }[] = [];
   const extend: { receipt: string; leaseMs: number }[] = [];
   for (const { receipt, settlement } of batch) {
     switch (settlement.type) {
@@ -152,7 +155,10 @@ function requestOf(batch: readonly Waiting[]): SettleRequest {
         release.push(receipt);
         break;
       case 'nack':
-        nack.push({ receipt, delayMs: settlement.delayMs });
+        nack.push(settlement.delayMs === undefined ? { receipt } : { receipt, delayMs: settlement.delayMs });
+        break;
+      case 'reject':
+        reject.push(settlement.reason === undefined ? { receipt } : { receipt, reason: settlement.reason });
         break;
       case 'extend':
         extend.push({ receipt, leaseMs: settlement.leaseMs });
@@ -164,6 +170,7 @@ function requestOf(batch: readonly Waiting[]): SettleRequest {
   return {
     ...(ack.length > 0 ? { ack } : {}),
     ...(nack.length > 0 ? { nack } : {}),
+    ...(reject.length > 0 ? { reject } : {}),
     ...(extend.length > 0 ? { extend } : {}),
     ...(release.length > 0 ? { release } : {}),
   };

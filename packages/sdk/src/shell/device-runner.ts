@@ -202,7 +202,7 @@ export class DeviceRunner {
         return this.#request(
           store.hear(holder, effect.hearing),
           (held) => ({ type: 'heard', held }),
-          () => ({ type: 'hearFailed' }),
+          () => ({ type: 'heard', held: undefined }),
         );
       case 'offer':
         return this.#request(

@@ -45,7 +45,7 @@ export class Settlements {
 
   close(): void {
     this.#isClosed = true;
-    for (const id of [...this.#waiting.keys()]) this.#resolve(id, CLOSED);
+    for (const id of this.#waiting.keys()) this.#resolve(id, CLOSED);
   }
 
   #look(id: MessageId): void {

@@ -29,6 +29,7 @@ export function forgetAsked(
   return old.length;
 }
 
-export function withoutTime({ heardAt: _, ...message }: AskedMessage & { heardAt?: number }): AskedMessage {
+export function withoutTime(kept: AskedMessage & { readonly heardAt?: number }): AskedMessage {
+  const { heardAt: _, ...message } = kept;
   return message;
 }

@@ -79,8 +79,8 @@ export type DeviceEvent =
   | { readonly type: 'epochMinted'; readonly epoch: EpochId }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
-  | { readonly type: 'heard'; readonly held: boolean }
-  | { readonly type: 'hearFailed' }
+  /** Undefined when the store failed. */
+  | { readonly type: 'heard'; readonly held: boolean | undefined }
   | { readonly type: 'offered'; readonly held: boolean; readonly skips: readonly Skip[] }
   | { readonly type: 'offerFailed' }
   /** The app took messages back in this tab. */

@@ -1,6 +1,5 @@
 import {
   type EpochId,
-  type Fates,
   type Hello,
   type Instant,
   later,
@@ -22,7 +21,8 @@ import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
 import { hasNewLost, knowsLess } from './forgotten.ts';
-import { planHearing } from './hear-fates.ts';
+import { type FatesEvent, hearFates } from './hear-fates.ts';
+import { newerSession } from './newer-session.ts';
 import { streamsToName } from './streams-to-name.ts';
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
@@ -104,10 +104,7 @@ function react(work: Work, event: DeviceEvent): void {
       stepOut(work, event);
       return post(work, { type: 'taken-back' });
     case 'heard':
-      return heard(work, event.held);
-    case 'hearFailed':
-      if (state.hearing !== undefined) state.hearing.isRunning = false;
-      return;
+      return followFates(work, event);
     case 'reopened':
       return reopened(work, event.result);
     case 'deviceRenewed':
@@ -177,7 +174,10 @@ function logRead(work: Work, event: Extract<DeviceEvent, { type: 'logRead' }>): 
   if (isAgain) return readLog(work);
   if (!state.isLeading || state.session.phase.kind !== 'idle') return;
   if (state.reopening !== undefined || state.isRenewing) return;
-  stepConnection(work, { type: 'wanted', lastSession: newer(event.log.session, state.session.lastSession) });
+  stepConnection(work, {
+    type: 'wanted',
+    lastSession: newerSession(event.log.session, state.session.lastSession),
+  });
 }
 
 function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameReceived' }>): void {
@@ -206,7 +206,7 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
       stepConnection(work, { type: 'answered' });
       return stepOut(work, { type: 'acknowledged', streams: frame.streams });
     case 'fates':
-      return fatesReceived(work, frame);
+      return followFates(work, frame);
     case 'fenced':
       // Another tab may have led meanwhile: what the store knows of the session counts.
       if (frame.reason === 'newer-connection') readLog(work);
@@ -336,46 +336,15 @@ function isAnswerLate(state: DeviceState, moment: Moment): boolean {
   return progressAt !== undefined && moment.now >= progressAt + LATE_ANSWER_MS;
 }
 
-/** Fates are confirmed when they are on the disk; those that were there before, at once. */
-function fatesReceived(work: Work, frame: Fates): void {
-  const { state, moment } = work;
-  if (state.session.phase.kind !== 'live' || state.hearing?.isRunning === true) return;
-  const request = planHearing(state.heard, frame, moment.wallMs);
-  if (request === undefined) return confirmFates(work);
-  state.hearing = { request, connection: state.session.connection, isRunning: true };
-  work.effects.push({ type: 'hear', hearing: request });
-}
-
-function heard(work: Work, held: boolean): void {
-  const { state } = work;
-  const { hearing } = state;
-  state.hearing = undefined;
-  if (hearing === undefined) return;
-  if (!held) return stepLeader(work, { type: 'leaseLost' });
-  state.heard = hearing.request.cursor;
-  work.effects.push({ type: 'announceFates', fates: hearing.request.fates });
-  post(work, { type: 'heard' });
-  if (hearing.connection === state.session.connection) confirmFates(work);
-}
-
-function confirmFates(work: Work): void {
-  const { state } = work;
-  const { phase, via } = state.session;
-  if (phase.kind !== 'live' || state.heard === undefined) return;
-  const device = via === 'http' ? { device: state.device } : {};
-  send(work, [{ type: 'confirm', session: phase.session, ...device, fates: state.heard }]);
-}
-
-/** The store failed: nothing more is told before it has written these down. */
-function hearAgain({ state, effects }: Work): void {
-  if (state.hearing === undefined || state.hearing.isRunning || !state.isLeading) return;
-  state.hearing.isRunning = true;
-  effects.push({ type: 'hear', hearing: state.hearing.request });
+function followFates(work: Work, event: FatesEvent): void {
+  for (const effect of hearFates(work.state, event, work.moment.wallMs)) {
+    if (effect.type === 'leaseLost') stepLeader(work, effect);
+    else work.effects.push(effect);
+  }
 }
 
 function poll(work: Work): void {
-  hearAgain(work);
-  work.effects.push({ type: 'lookForFates' });
+  followFates(work, { type: 'polled' });
   work.state.pollAt = later(work.moment.now, POLL_MS);
   if (work.state.isLeading && work.state.session.phase.kind !== 'idle')
     stepOut(work, { type: 'savedElsewhere' });
@@ -527,10 +496,4 @@ function isFruitless(state: DeviceState): boolean {
 
 function isOccupied(state: DeviceState): boolean {
   return (state.outbox.draining?.inFlight.length ?? 0) > 0;
-}
-
-/** The later of two sessions that this device remembers. */
-function newer(stored: Session | undefined, known: Session | undefined): Session | undefined {
-  if (stored === undefined || known === undefined) return stored ?? known;
-  return known.number > stored.number ? known : stored;
 }
