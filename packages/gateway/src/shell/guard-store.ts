@@ -60,6 +60,7 @@ const EXPECTED_CODES: ReadonlySet<string> = new Set([
   'invalid-request',
   'conflict',
   'store-full',
+  'store-unavailable',
   'quota-exceeded',
   'too-large',
 ]);

@@ -1,0 +1,118 @@
+import type { GenerationId } from '@fieldpost/protocol';
+import { StoreError } from '../../core/store-error.ts';
+import type { Statement } from './connection.ts';
+import { unavailable } from './postgres-error.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Which store this is, and whether what it writes is safe: looked at in every transaction that writes. */
+export interface Identity {
+  readonly generation: GenerationId;
+  readonly former: ReadonlySet<GenerationId>;
+  /** Names the run of the server on this data: every gateway has the same, and another one after a restart. */
+  readonly opening: string;
+}
+
+interface IdentityColumns {
+  readonly generation: string | null;
+  readonly former: string;
+  readonly incarnation: string;
+  readonly noted: string | null;
+  readonly opening: string;
+  readonly fsync: string;
+  readonly synchronous_commit: string;
+  readonly in_recovery: boolean;
+}
+
+/**
+ * The cluster, its timeline, and the table itself. A standby that was promoted has another timeline, a dump that was read
+ * back another table: either may have lost what had been acknowledged.
+ */
+const INCARNATION = `(SELECT system_identifier FROM pg_control_system()) || '/'
+  || CASE WHEN pg_is_in_recovery() THEN '' ELSE substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END
+  || '/' || 'fieldpost.meta'::regclass::oid`;
+
+const SELECT: Statement = {
+  name: 'identity',
+  text: `SELECT generation, noted, former, incarnation, fsync, synchronous_commit, in_recovery,
+           md5(incarnation || pg_postmaster_start_time()) AS opening
+         FROM (SELECT (SELECT value FROM fieldpost.meta WHERE name = 'generation') AS generation,
+                      (SELECT value FROM fieldpost.meta WHERE name = 'incarnation') AS noted,
+                      (SELECT coalesce(string_agg(generation, ' '), '') FROM fieldpost.former_generations) AS former,
+                      ${INCARNATION} AS incarnation,
+                      current_setting('fsync') AS fsync,
+                      current_setting('synchronous_commit') AS synchronous_commit,
+                      pg_is_in_recovery() AS in_recovery) AS found`,
+};
+
+const LOCK: Statement = {
+  name: 'identity-lock',
+  text: "SELECT value FROM fieldpost.meta WHERE name = 'incarnation' FOR UPDATE",
+};
+const NOTE: Statement = {
+  name: 'identity-note',
+  text: `INSERT INTO fieldpost.meta (name, value) VALUES ('incarnation', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+};
+const SET_GENERATION: Statement = {
+  name: 'generation-set',
+  text: `INSERT INTO fieldpost.meta (name, value) VALUES ('generation', $1)
+         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+};
+const ADD_FORMER: Statement = {
+  name: 'generation-former',
+  text: 'INSERT INTO fieldpost.former_generations (generation) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING',
+};
+
+/**
+ * Reads the identity. A store that finds itself on other data than it was is another store from then on.
+ *
+ * @throws StoreError `storage-unsafe` when a commit would not be on disk; `store-unavailable` on a standby
+ */
+export async function readIdentity(transaction: Transaction, mint: () => GenerationId): Promise<Identity> {
+  const found = await read(transaction);
+  if (found.noted === found.incarnation) return identityOf(found);
+  await transaction.run(LOCK);
+  const locked = await read(transaction);
+  if (locked.noted !== locked.incarnation) {
+    if (locked.generation !== null && locked.noted !== null)
+      await transaction.run(ADD_FORMER, [[locked.generation]]);
+    // A new store, too, gets its name here.
+    await transaction.run(SET_GENERATION, [mint()]);
+    await transaction.run(NOTE, [locked.incarnation]);
+  }
+  return identityOf(await read(transaction));
+}
+
+/** The store is another one from now on. */
+export function changeGeneration(
+  transaction: Transaction,
+  generation: GenerationId,
+  former: readonly GenerationId[],
+): readonly Promise<unknown>[] {
+  return [transaction.run(ADD_FORMER, [[...former]]), transaction.run(SET_GENERATION, [generation])];
+}
+
+async function read(transaction: Transaction): Promise<IdentityColumns> {
+  const [row] = await transaction.rows<IdentityColumns>(SELECT);
+  if (row === undefined) throw unavailable('it does not say what it is');
+  if (row.in_recovery) throw unavailable('it is a standby, which takes no writes');
+  for (const name of ['fsync', 'synchronous_commit'] as const) {
+    if (row[name] !== 'off') continue;
+    throw new StoreError(
+      'storage-unsafe',
+      `the database has ${name} = off: a power cut would lose acknowledged messages; turn it on, also for this role and database`,
+    );
+  }
+  return row;
+}
+
+function identityOf({ generation, former, opening }: IdentityColumns): Identity {
+  if (generation === null)
+    throw new StoreError('store-damaged', 'the store has no generation: restore a backup');
+  const names = former === '' ? [] : former.split(' ');
+  return {
+    generation: generation as GenerationId,
+    former: new Set(names as GenerationId[]),
+    opening,
+  };
+}
