@@ -32,6 +32,7 @@ class Device:
     def __init__(self, outbox, gateway, token, pause_max_s=BACKOFF_MAX_S):
         self.outbox, self.gateway, self.token, self.pause_max_s = outbox, gateway, token, pause_max_s
         self.session = None       # of this run of the program; none until the first welcome
+        self.in_force = None      # the session that a fence has told of
         self.attempts = {}        # by stream
         self.stalled = {}         # by (queue, priority): until when
 
@@ -78,24 +79,33 @@ class Device:
                      streams=streams, waiting=waiting)
         if number is not None:
             frame["lastSession"] = dict(number=number, nonce=nonce)
+        if self.in_force is not None:
+            frame["takesOver"] = self.in_force
         if generation is not None:
             frame["generation"] = generation
         for answer in self.request(frame):
             if answer["type"] == "welcome":
-                self.store_session(answer["session"], generation=answer["generation"])
-                self.session, self.attempts = answer["session"], {}
+                # First what the states say: what was acknowledged was so under the generation before this one.
+                self.attempts = {}
                 self.take(answer["streams"])
+                self.store_session(answer["session"], generation=answer["generation"])
+                self.session, self.in_force = answer["session"], None
                 return
             self.fenced(answer)
 
     def fenced(self, frame):
-        if frame["reason"] != "newer-connection":
-            sys.exit(f"the gateway will have nothing more of this device: {frame['reason']}")
-        # We hold the lock on our database, so nobody else speaks for it: a welcome of ours was lost. Go on from there.
-        self.session = None
-        if "session" in frame:
-            self.store_session(frame["session"])
-        raise Unreachable("fenced: another welcome came after ours")
+        self.session, self.in_force = None, None
+        if frame["reason"] == "newer-connection":
+            # We hold the lock on our database, so nobody else speaks for it: a welcome of ours was lost. Go on from there.
+            # The session of our own last welcome is named beside it: by that the gateway tells copies of a device apart.
+            self.in_force = frame.get("session")
+            raise Unreachable("fenced: another welcome came after ours")
+        if frame["reason"] == "went-back":
+            raise Unreachable("fenced: the gateway was restored from an older copy")
+        if frame["reason"] == "cloned":
+            self.outbox.renew_device()
+            raise Unreachable("fenced: another copy of this database is in use; this one has a device id of its own now")
+        sys.exit(f"the gateway will have nothing more of this device: {frame['reason']}")
 
     def store_session(self, session, **more):
         self.outbox.store_facts(**{"session-number": session["number"], "session-nonce": session["nonce"], **more})

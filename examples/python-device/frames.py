@@ -99,6 +99,12 @@ def versions(value):
     return [lowest, highest]
 
 
+def only_true(value):
+    if value is not True:
+        raise Malformed("not true")
+    return value
+
+
 COUNT, NUMBER = whole(0), whole(1)
 UUID = EPOCH = data(16)
 CODE = text(64, 1, "[a-z][a-z-]{0,63}")
@@ -107,9 +113,17 @@ SESSION = fields(number=NUMBER, nonce=data(8))
 FATE = fields(number=NUMBER, id=UUID, code=CODE)
 
 
+def lost_range(value):
+    lost = fields(first=NUMBER, last=NUMBER)(value)
+    if lost["first"] > lost["last"]:
+        raise Malformed("a lost range falls")
+    return lost
+
+
 def stream_state(value):
     state = fields(**STREAM, attempt=COUNT, accepted=COUNT, acceptedId_=UUID, since=COUNT, refusals_=array(FATE),
-                   skips_=array(FATE), taken_=NUMBER, stall_=fields(code=CODE, retryAfterMs=COUNT))(value)
+                   skips_=array(FATE), taken_=NUMBER, lost_=array(lost_range, 16),
+                   stall_=fields(code=CODE, retryAfterMs=COUNT))(value)
     if (state["accepted"] == 0) != ("acceptedId" not in state):
         raise Malformed("acceptedId goes with accepted")
     if state.get("taken", state["accepted"] + 1) <= state["accepted"]:
@@ -118,11 +132,12 @@ def stream_state(value):
 
 
 RUN = fields(**STREAM, first=NUMBER, acknowledged=COUNT, attempt=COUNT, ageMs=COUNT,
-             after_=fields(epoch=EPOCH, number=NUMBER), messages=data(),
+             after_=fields(epoch=EPOCH, number=NUMBER), lost_=fields(first=NUMBER, generation_=UUID), again_=only_true,
+             messages=data(),
              skips_=array(fields(index=COUNT, id=UUID, code=CODE), RUN_MESSAGES))
 UP = {
-    "hello": fields(versions=versions, device=UUID, lastSession_=SESSION, generation_=UUID, client_=text(64, plain=True),
-                    streams=array(fields(**STREAM, acknowledged=COUNT), 1024),
+    "hello": fields(versions=versions, device=UUID, lastSession_=SESSION, takesOver_=SESSION, generation_=UUID,
+                    client_=text(64, plain=True), streams=array(fields(**STREAM, acknowledged=COUNT), 1024),
                     waiting=fields(messages=COUNT, bytes=COUNT, oldestAgeMs=COUNT)),
     "push": fields(session=SESSION, device_=UUID, runs=array(RUN, 256, 1)),
     "close-epochs": fields(session=SESSION, device_=UUID, epochs=array(EPOCH, 1024, 1)),
@@ -133,7 +148,7 @@ DOWN = {
                       limits=fields(frameBytes=NUMBER, bodyBytes=NUMBER, runMessages=NUMBER, windowMessages=NUMBER,
                                     windowBytes=NUMBER)),
     "ack": fields(streams=array(stream_state)),
-    "fenced": fields(reason=text(64, 1, "newer-connection|revoked|upgrade-required"), session_=SESSION),
+    "fenced": fields(reason=text(64, 1, "newer-connection|revoked|upgrade-required|went-back|cloned"), session_=SESSION),
     "error": fields(code=CODE, detail=text(1024), retryAfterMs_=COUNT),
 }
 

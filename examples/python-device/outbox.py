@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS streams (
   stream INTEGER PRIMARY KEY, epoch BLOB NOT NULL, queue TEXT NOT NULL, priority INTEGER NOT NULL,
   last INTEGER NOT NULL,            -- the last number given to a message
   acknowledged INTEGER NOT NULL,    -- up to here we have stored what became of every message
+  lost INTEGER NOT NULL DEFAULT 0,  -- up to here it was acknowledged once, by a gateway that has forgotten it since
+  lost_generation BLOB,             -- which generation of the gateway's store had acknowledged it
   UNIQUE (epoch, queue, priority));
 CREATE TABLE IF NOT EXISTS messages (
   position INTEGER PRIMARY KEY AUTOINCREMENT,   -- the order of saving
@@ -51,6 +53,13 @@ class Outbox:
                 self.database.execute(statement)
             self.database.execute("INSERT OR IGNORE INTO facts VALUES ('device', ?)", (uuid.uuid4().bytes,))
         self.device = self.fact("device")
+
+    def renew_device(self):
+        """Takes another device id, because another copy of this database goes by the one it has. Messages keep theirs."""
+        with self.transaction():
+            self.database.execute("UPDATE facts SET value = ? WHERE name = 'device'", (uuid.uuid4().bytes,))
+            self.database.execute("DELETE FROM facts WHERE name IN ('session-number', 'session-nonce')")
+        self.device, self.epoch = self.fact("device"), os.urandom(16)
 
     @contextmanager
     def transaction(self):
@@ -106,7 +115,7 @@ class Outbox:
 
     def next_runs(self, attempts, stalled):
         """The runs of the next push, marked as offered before they are handed out. `stalled` holds (queue, priority)."""
-        runs, last, size, offered = [], {}, 0, []
+        runs, last, size, offered = self.lost_runs(attempts), {}, 0, []
         rows = self.database.execute(
             "SELECT position, stream, number, id, bytes, boot, saved_at, skip, epoch, queue, priority, acknowledged "
             "FROM messages JOIN streams USING (stream) WHERE queue || '/' || priority NOT IN (SELECT value FROM json_each(?)) "
@@ -135,18 +144,44 @@ class Outbox:
             self.database.executemany("UPDATE messages SET offered = 1 WHERE position = ? AND offered = 0", offered)
         return [{**run, "messages": pack_entries(run["messages"])} for run in runs]
 
+    def lost_runs(self, attempts):
+        """Runs without messages that say which numbers are gone for good: we keep nothing that was acknowledged."""
+        rows = self.database.execute(
+            "SELECT stream, epoch, queue, priority, acknowledged, lost, lost_generation FROM streams WHERE lost > acknowledged LIMIT ?",
+            (PUSH_RUNS // 2,))
+        return [dict(epoch=epoch, queue=queue, priority=priority, first=lost + 1, acknowledged=acknowledged,
+                     attempt=attempts.get(stream, 0), ageMs=0, messages=[],
+                     lost={"first": acknowledged + 1, **({} if generation is None else {"generation": generation})})
+                for stream, epoch, queue, priority, acknowledged, lost, generation in rows]
+
     def settle(self, state, attempt):
         """Takes one stream state of an ack or a welcome. Returns (stream, whether it got further, problem or None), or
         None when the state is to be ignored."""
         with self.transaction():
-            row = self.database.execute("SELECT stream, acknowledged FROM streams WHERE epoch = ? AND queue = ? AND priority = ?",
+            row = self.database.execute("SELECT stream, acknowledged, last FROM streams WHERE epoch = ? AND queue = ? AND priority = ?",
                                         (state["epoch"], state["queue"], state["priority"])).fetchone()
             if row is None or state["since"] > row[1] or attempt is not None and state["attempt"] < attempt(row[0]):
                 return None
             stream, accepted = row[0], state["accepted"]
-            if accepted < row[1]:
-                return stream, False, "the gateway holds less than it confirmed: it was restored from an older copy"
             up_to = "FROM messages WHERE stream = ? AND number <= ?"
+            stall = state.get("stall", {}).get("code")
+            if stall == "epoch-retired":
+                self.database.execute(f"INSERT OR IGNORE INTO set_aside SELECT id, 'epoch-retired', bytes {up_to}", (stream, row[2]))
+                self.database.execute(f"DELETE {up_to}", (stream, row[2]))
+                self.database.execute("UPDATE streams SET acknowledged = last, lost = 0 WHERE stream = ?", (stream,))
+                self.epoch = os.urandom(16) if state["epoch"] == self.epoch else self.epoch
+                return stream, True, "the gateway has forgotten what it held of a stream: what waited is set aside"
+            if accepted < row[1] and stall:
+                return stream, False, None   # a stall may hide how far the stream is
+            if accepted < row[1]:
+                self.database.execute(
+                    "UPDATE streams SET acknowledged = ?, lost = max(lost, acknowledged), "
+                    "lost_generation = (SELECT value FROM facts WHERE name = 'generation') WHERE stream = ?", (accepted, stream))
+                return stream, True, "the gateway holds less than it confirmed: it was restored from an older copy"
+            for lost in state.get("lost", []):
+                if self.database.execute("SELECT 1 FROM messages WHERE stream = ? AND number BETWEEN ? AND ?",
+                                         (stream, lost["first"], lost["last"])).fetchone():
+                    return stream, False, "the gateway knows a message of ours to be lost: it goes again"
             ours = self.database.execute("SELECT id FROM messages WHERE stream = ? AND number = ?", (stream, accepted)).fetchone()
             if ours and ours[0] != state["acceptedId"]:
                 self.database.execute(f"INSERT OR IGNORE INTO set_aside SELECT id, 'in-doubt', bytes {up_to}", (stream, accepted))

@@ -80,14 +80,44 @@ class OutboxTest(unittest.TestCase):
         self.assertEqual((self.waiting(), self.set_aside()), (0, [("in-doubt",)]))
         self.assertNotEqual(self.outbox.epoch, epoch)
 
-    def test_a_gateway_that_went_back_changes_nothing_here(self):
+    def test_what_a_gateway_that_went_back_has_forgotten_is_declared_lost_before_the_rest(self):
         ids = [self.outbox.save("orders", 3, body, {}) for body in (b"a", b"b", b"c")]
+        self.outbox.store_facts(generation=b"g" * 16)
         self.outbox.settle(self.state(2, ids[1]), None)
-        _, is_further, problem = self.outbox.settle(self.state(1, ids[0]), None)
-        self.assertFalse(is_further)
+        _, _, problem = self.outbox.settle({**self.state(1, ids[0]), "since": 2}, None)
         self.assertIn("older copy", problem)
+        self.outbox.store_facts(generation=b"h" * 16)
+        lost, run = self.outbox.next_runs({}, {})
+        self.assertEqual((lost["first"], lost["lost"], lost["messages"]), (3, dict(first=2, generation=b"g" * 16), b""))
+        self.assertEqual((run["first"], run["acknowledged"]), (3, 1))
+        self.outbox.settle(self.state(3, ids[2], lost=[dict(first=2, last=2)]), None)
+        self.assertEqual(self.outbox.next_runs({}, {}), [])
+
+    def test_a_message_that_the_gateway_knows_to_be_lost_is_pushed_and_not_taken_for_delivered(self):
+        ids = [self.outbox.save("orders", 3, body, {}) for body in (b"a", b"b")]
+        self.outbox.settle(self.state(2, ids[1], lost=[dict(first=1, last=1)]), None)
+        self.assertEqual(self.numbers(), [1, 2])
+        self.outbox.settle(self.state(2, ids[1]), None)
+        self.assertEqual(self.numbers(), [])
+
+    def test_a_retired_epoch_puts_what_waits_in_doubt_and_numbers_nothing_more(self):
+        self.outbox.save("orders", 3, b"a", {})
+        epoch = self.outbox.epoch
+        self.outbox.settle(self.state(0, stall=dict(code="epoch-retired", retryAfterMs=1)), None)
+        self.assertEqual((self.waiting(), self.set_aside()), (0, [("epoch-retired",)]))
+        self.assertNotEqual(self.outbox.epoch, epoch)
+
+    def test_a_copy_gets_a_device_id_and_an_epoch_of_its_own_and_keeps_its_messages(self):
+        self.outbox.save("orders", 3, b"a", {})
+        self.outbox.store_facts(**{"session-number": 7, "session-nonce": b"n" * 8})
+        device, epoch = self.outbox.device, self.outbox.epoch
+        self.outbox.renew_device()
+        self.assertNotEqual(self.outbox.device, device)
+        self.assertEqual(self.outbox.device, self.open().device)
+        self.assertIsNone(self.outbox.fact("session-number"))
         [run] = self.outbox.next_runs({}, {})
-        self.assertEqual((run["first"], run["acknowledged"]), (3, 2))
+        self.assertEqual(run["epoch"], epoch)
+        self.assertNotEqual(self.outbox.epoch, epoch)
 
     def test_what_was_offered_cannot_be_taken_back(self):
         first = self.outbox.save("orders", 3, b"a", {})

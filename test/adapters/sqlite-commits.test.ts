@@ -238,7 +238,7 @@ describe('limits', () => {
     await Promise.all(Array.from({ length: 4095 }, (_, index) => putQueue(`queue-${index}`)));
     await expect(putQueue('one-more')).rejects.toMatchObject({ name: 'StoreError', code: 'quota-exceeded' });
     await opened.transact({}, () => ({
-      changes: [{ type: 'delete-queue', name: 'queue-7' }],
+      changes: [{ type: 'delete-queue', name: 'queue-7', at: 1 }],
       result: undefined,
     }));
     await putQueue('one-more');

@@ -99,8 +99,8 @@ test('a deletion that was taken back takes nothing', async () => {
   await append(opened, 'orders', 3);
   const inVain = opened.transact({}, () => ({
     changes: [
-      { type: 'delete-queue', name: 'orders' },
-      { type: 'delete-queue', name: 'orders' },
+      { type: 'delete-queue', name: 'orders', at: 1 },
+      { type: 'delete-queue', name: 'orders', at: 1 },
     ],
     result: undefined,
   }));
@@ -149,7 +149,7 @@ async function makeQueue(to: GatewayStore, name: string): Promise<void> {
 }
 
 async function remove(from: GatewayStore, name: string): Promise<void> {
-  await from.transact({}, () => ({ changes: [{ type: 'delete-queue', name }], result: undefined }));
+  await from.transact({}, () => ({ changes: [{ type: 'delete-queue', name, at: 1 }], result: undefined }));
 }
 
 async function append(to: GatewayStore, queue: string, count: number, bytes = 10): Promise<void> {

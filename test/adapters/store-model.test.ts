@@ -132,7 +132,7 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
         const appending = store.transact({}, () => ({
           changes: [
             { type: 'append', queue: 'orders', messages },
-            ...(inVain ? [{ type: 'delete-queue', name: 'no-such-queue' } as const] : []),
+            ...(inVain ? [{ type: 'delete-queue', name: 'no-such-queue', at: 1 } as const] : []),
           ],
           result: undefined,
         }));
@@ -159,7 +159,7 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
         return;
       case 'delete':
         await store.transact({}, () => ({
-          changes: [{ type: 'delete-queue', name: 'orders' }],
+          changes: [{ type: 'delete-queue', name: 'orders', at: 1 }],
           result: undefined,
         }));
         await put(store);

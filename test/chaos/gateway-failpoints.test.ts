@@ -47,6 +47,44 @@ describe('a consumer', () => {
   );
 });
 
+describe('an agent', () => {
+  test.each(['transaction-begun:3', 'transaction-decided:3', 'transaction-committed:3'])(
+    'whose gateway dies at %s passes each message on once, and is told of each',
+    async (failpoint) => {
+      await using gateway = await startGatewayProcess({ failpoint });
+      await post(gateway, 'messages', { messages: BODIES.map((body) => ({ body })) });
+      let deaths = 0;
+      const comeBack = async (): Promise<void> => {
+        expect(await gateway.exited).toBe('SIGKILL');
+        deaths += 1;
+        await gateway.restart();
+      };
+      const sent: string[] = [];
+      for (;;) {
+        const answer = await post(gateway, 'receive', { leaseMs: 30_000 });
+        const { messages } = answer as { messages: readonly Leased[] };
+        const [leased] = messages;
+        if (leased === undefined) break;
+        const transaction = {
+          settle: [{ queue: 'orders', receipt: leased.receipt, outcome: 'ack' }],
+          send: [{ queue: 'invoices', body: leased.body }],
+        };
+        // Whatever was lost, the same again is answered as the first time; the lease outlives the gateway.
+        const done = await postTo(gateway, '/v1/transactions', transaction).catch(async () => {
+          await comeBack();
+          return postTo(gateway, '/v1/transactions', transaction);
+        });
+        sent.push(...(done as { messages: { id: string }[] }).messages.map(({ id }) => id));
+      }
+      expect(deaths).toBe(1);
+      expect(await bodiesIn(gateway)).toEqual([]);
+      const invoices = await messagesIn(gateway, 'invoices');
+      expect(invoices.map(({ body }) => body)).toEqual(BODIES);
+      expect(invoices.map(({ id }) => id)).toEqual(sent);
+    },
+  );
+});
+
 /** Knows what it saved and what it was told, and nothing else. */
 class PatientDevice {
   deaths = 0;
@@ -185,14 +223,27 @@ interface Leased {
 }
 
 async function bodiesIn(gateway: GatewayProcess): Promise<unknown[]> {
-  const headers = { authorization: `Bearer ${await gateway.token()}` };
-  const response = await fetch(`${gateway.url}/v1/queues/orders/messages?bodies=auto&limit=100`, { headers });
-  const { messages } = (await response.json()) as { messages: { body: unknown }[] };
-  return messages.map(({ body }) => body);
+  return (await messagesIn(gateway, 'orders')).map(({ body }) => body);
 }
 
-async function post(gateway: GatewayProcess, path: string, body: unknown): Promise<unknown> {
-  const response = await fetch(`${gateway.url}/v1/queues/orders/${path}`, {
+async function messagesIn(
+  gateway: GatewayProcess,
+  queue: string,
+): Promise<readonly { readonly id: string; readonly body: unknown }[]> {
+  const headers = { authorization: `Bearer ${await gateway.token()}` };
+  const response = await fetch(`${gateway.url}/v1/queues/${queue}/messages?bodies=auto&limit=100`, {
+    headers,
+  });
+  const { messages } = (await response.json()) as { messages: { id: string; body: unknown }[] };
+  return messages;
+}
+
+function post(gateway: GatewayProcess, path: string, body: unknown): Promise<unknown> {
+  return postTo(gateway, `/v1/queues/orders/${path}`, body);
+}
+
+async function postTo(gateway: GatewayProcess, path: string, body: unknown): Promise<unknown> {
+  const response = await fetch(`${gateway.url}${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${await gateway.token()}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),

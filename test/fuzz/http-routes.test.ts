@@ -43,6 +43,9 @@ const NAMES = [
   'release',
   'receipt',
   'delayMs',
+  'settle',
+  'queue',
+  'outcome',
   'maxBodyBytes',
   'sub',
   'send',
@@ -77,6 +80,8 @@ const BODIES = [
   '{"messages":[{"id":"01890000-0000-7000-8000-000000000001","body":"x","priority":7,"headers":{"a":"b"}}]}',
   '{"max":3,"leaseMs":1000,"waitMs":100}',
   '{"ack":["0.x"],"nack":[{"receipt":"1.y","delayMs":5}],"extend":[{"receipt":"z","leaseMs":100}],"release":["a"]}',
+  '{"settle":[{"queue":"fuzz-a","receipt":"0.x","outcome":"nack","delayMs":5}],"send":[{"queue":"fuzz-a","body":1}]}',
+  '{"send":[{"queue":"fuzz-a","body":1},{"queue":"bystander","body":2}]}',
   '{"maxBodyBytes":1000}',
   '{}',
 ] as const;

@@ -282,7 +282,12 @@ function rollBackStore(world: World): World {
   let rolledBack: World = {
     ...world,
     lateLines: [],
-    gateway: { ...world.gateway, disk: copyDeep(image), image: undefined, wentBack: true },
+    gateway: {
+      ...world.gateway,
+      disk: { ...copyDeep(image), opening: `after ${world.left.storeRollback} more` },
+      image: undefined,
+      wentBack: true,
+    },
   };
   for (const [index, tab] of rolledBack.tabs.entries()) {
     if (tab.line === undefined) continue;

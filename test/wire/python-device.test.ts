@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -30,7 +30,7 @@ test('its codec reads and refuses the golden corpus, its outbox keeps its rules'
     cwd: folder,
     env: PYTHON_ENVIRONMENT,
   });
-  expect(stderr).toMatch(/Ran 11 tests in .*\n\nOK/);
+  expect(stderr).toMatch(/Ran 14 tests in .*\n\nOK/);
 });
 
 describe('against a real gateway', () => {
@@ -106,6 +106,37 @@ describe('against a real gateway', () => {
     await device.run('send', 'orders', 'from the first');
     await device.run('sync', device.gateway.url, '--until-empty');
     expect(await bodies(device, 'orders')).toEqual(['a', 'b', 'from the copy', 'from the first']);
+  });
+
+  test('a gateway restored from an older copy hears what is lost, and the rest flows', async () => {
+    const device = await setUp();
+    await makeQueue(device, 'orders');
+    const { dataDir } = device.gateway;
+    const copy = `${dataDir}.copy`;
+    tidyUps.push(() => rmSync(copy, { recursive: true, force: true }));
+    // One program, and so one epoch, before and after the restore.
+    const writer = device.spawn('send', 'orders');
+    const saved = createInterface({ input: writer.child.stdout })[Symbol.asyncIterator]();
+    const send = async (body: string): Promise<void> => {
+      writer.child.stdin.write(`${body}\n`);
+      await within('a message is saved', saved.next());
+    };
+    await send('kept');
+    await device.run('sync', device.gateway.url, '--until-empty');
+    await device.gateway.stop();
+    cpSync(dataDir, copy, { recursive: true });
+    await device.gateway.restart();
+    await send('forgotten');
+    await device.run('sync', device.gateway.url, '--until-empty');
+    await device.gateway.kill9();
+    rmSync(dataDir, { recursive: true });
+    cpSync(copy, dataDir, { recursive: true });
+    await device.gateway.restart();
+    await send('after');
+    await device.run('sync', device.gateway.url, '--until-empty');
+    await writer.end();
+    expect(await bodies(device, 'orders')).toEqual(['kept', 'after']);
+    expect(device.gateway.log.filter((line) => line.includes('messages are lost')).length).toBeGreaterThan(0);
   });
 
   test.each(seeds)(

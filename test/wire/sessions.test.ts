@@ -1,7 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { encodeUp, LIMITS, type Session, type SessionNonce } from '@fieldpost/protocol';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { makeQueue, mintToken, openTarget, readQueue, type Target, unusedSubject } from './target.ts';
+import {
+  callApi,
+  makeQueue,
+  mintToken,
+  openTarget,
+  readQueue,
+  type Target,
+  unusedSubject,
+} from './target.ts';
 import { expectFrame, idOf, message, newDeviceId, newEpoch, WireDevice } from './wire-device.ts';
 import { LINK_KINDS, type LinkKind, openLink, openSocket, type WireLink } from './wire-link.ts';
 
@@ -64,6 +72,30 @@ describe.each(LINK_KINDS)('over %s', (kind) => {
     await device.hello(await connect(kind, unusedSubject()));
     const [answer] = await (await connect(kind, unusedSubject())).exchange(device.helloFrame());
     expect(answer).toEqual({ type: 'fenced', reason: 'revoked' });
+  });
+
+  test('a revoked device is fenced at hello and push, and goes on where it was when it is reinstated', async () => {
+    const device = new WireDevice(await makeQueue(target));
+    const link = await connect(kind);
+    await device.hello(link);
+    await device.pushRun(link, { entries: [a] });
+    const path = `/v1/devices/${device.device}`;
+    expect((await callApi(target, 'POST', `${path}/revoke`)).status).toBe(200);
+    const fenced = { type: 'fenced', reason: 'revoked' };
+    const push = device.pushFrame({ first: 2, acknowledged: 1, entries: [b] });
+    const [late] = await (await connect('HTTP')).exchange(push);
+    expect(late).toEqual(fenced);
+    const [answer] = await (await connect(kind)).exchange(device.helloFrame());
+    expect(answer).toEqual(fenced);
+    expect(await bodies(device.queue)).toEqual(['a']);
+    expect((await callApi(target, 'POST', `${path}/reinstate`)).status).toBe(200);
+    const again = await connect(kind);
+    const streams = [{ epoch: device.epoch, queue: device.queue, priority: 3, acknowledged: 1 }];
+    expect(await device.hello(again, { streams })).toMatchObject({ streams: [{ accepted: 1 }] });
+    expect(await device.pushRun(again, { first: 2, acknowledged: 1, entries: [b] })).toMatchObject({
+      accepted: 2,
+    });
+    expect(await bodies(device.queue)).toEqual(['a', 'b']);
   });
 
   test('an epoch belongs to the subject that first pushed in it: others learn nothing and change nothing', async () => {

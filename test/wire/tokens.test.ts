@@ -217,6 +217,7 @@ describe('what the grants do not name is denied', () => {
       ['GET', `/v1/queues/${queue}/messages`],
       ['POST', `/v1/queues/${queue}/receive`, '{}'],
       ['POST', `/v1/queues/${queue}/settle`, '{"ack":["x"]}'],
+      ['POST', '/v1/transactions', `{"settle":[{"queue":"${queue}","receipt":"x","outcome":"ack"}]}`],
       ['PUT', `/v1/queues/${unusedName()}`, '{}'],
       ['DELETE', `/v1/queues/${queue}`],
     ];

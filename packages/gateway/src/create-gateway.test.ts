@@ -173,8 +173,11 @@ describe('the description of the API', () => {
       'delete /v1/queues/{queue}',
       'get /healthz',
       'get /readyz',
+      'get /v1/devices',
+      'get /v1/devices/{id}',
       'get /v1/jobs',
       'get /v1/jobs/{id}',
+      'get /v1/lost-ranges',
       'get /v1/messages/{id}',
       'get /v1/queues',
       'get /v1/queues/{queue}',
@@ -183,6 +186,8 @@ describe('the description of the API', () => {
       'patch /v1/queues/{queue}',
       'post /v1/dev/token',
       'post /v1/device/sync',
+      'post /v1/devices/{id}/reinstate',
+      'post /v1/devices/{id}/revoke',
       'post /v1/queues/{queue}/messages',
       'post /v1/queues/{queue}/move',
       'post /v1/queues/{queue}/pause',
@@ -191,6 +196,7 @@ describe('the description of the API', () => {
       'post /v1/queues/{queue}/redrive',
       'post /v1/queues/{queue}/resume',
       'post /v1/queues/{queue}/settle',
+      'post /v1/transactions',
       'put /v1/queues/{queue}',
     ]);
     for (const methods of Object.values(document.paths)) {

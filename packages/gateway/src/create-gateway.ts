@@ -3,14 +3,17 @@ import { createApi } from './http/api.ts';
 import { isOriginAllowed } from './http/origins.ts';
 import { addDevTokenRoute } from './http/routes/dev-token.ts';
 import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
+import { addDeviceRoutes } from './http/routes/devices.ts';
 import { addHistoryRoute } from './http/routes/history.ts';
 import { addJobRoutes } from './http/routes/jobs.ts';
 import { addLookRoutes } from './http/routes/look.ts';
+import { addLostRangesRoute } from './http/routes/lost-ranges.ts';
 import { addOperationsRoutes } from './http/routes/operations.ts';
 import { addQueueRoutes } from './http/routes/queues.ts';
 import { addReceiveRoutes } from './http/routes/receive.ts';
 import { addReferenceRoutes } from './http/routes/reference.ts';
 import { addSendRoute } from './http/routes/send.ts';
+import { addTransactionRoute } from './http/routes/transactions.ts';
 import type { Authenticator } from './ports/authenticator.ts';
 import type { BodySchemas } from './ports/body-schemas.ts';
 import type { Clock } from './ports/clock.ts';
@@ -25,7 +28,8 @@ import type { TokenMinter } from './ports/token-minter.ts';
 import { createArrivals } from './shell/arrivals.ts';
 import { DeviceConnection } from './shell/device-connection.ts';
 import { guardStore } from './shell/guard-store.ts';
-import { startHousekeeping } from './shell/housekeeping.ts';
+import { type HousekeepingPorts, startHousekeeping } from './shell/housekeeping.ts';
+import { createInputRoom } from './shell/input-room.ts';
 import { createIntake } from './shell/intake.ts';
 import { createJobRunner } from './shell/job-runner.ts';
 import { createLiveSessions } from './shell/live-sessions.ts';
@@ -56,8 +60,12 @@ export interface GatewaySettings {
   readonly createQueue?: { readonly maxBodyBytes: number };
   /** Refusals and skips that one answer tells a device; for tests, the protocol's limit by default. */
   readonly fatesTold?: number;
+  /** What is being read and what is not committed, of all callers together, in bytes; for tests, 256 MiB by default. */
+  readonly inputBytesMax?: number;
   /** How long the ids of server-side producers are remembered, in milliseconds; for ever when absent. */
   readonly producerIdRetentionMs?: number;
+  /** How long a closed epoch's marks and refusals are kept, in milliseconds; 180 days by default. */
+  readonly epochRetentionMs?: number;
   /** Called once when the store failed: the process has to end, its state can no longer be known. */
   readonly onStoreFailure: (error: unknown) => void;
 }
@@ -93,27 +101,28 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const liveSessions = createLiveSessions();
   const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
   const telling = settings.fatesTold === undefined ? {} : { fatesTold: settings.fatesTold };
-  const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions };
+  const inputRoom = createInputRoom(settings.inputBytesMax);
+  const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions, inputRoom };
   const intake = createIntake(intakePorts, { ...creation, ...telling });
   const stopping = new AbortController();
   const connections = new Set<DeviceConnection>();
-  const { producerIdRetentionMs } = settings;
-  const stopHousekeeping =
-    producerIdRetentionMs === undefined
-      ? undefined
-      : startHousekeeping({ store, clock, logger }, { producerIdRetentionMs });
+  const stopHousekeeping = housekeep({ store, clock, logger }, settings);
   const jobs = createJobRunner({ store, clock, logger, arrivals });
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
-  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler: corsFor(mayCall) });
+  const corsHandler = corsFor(mayCall);
+  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler, inputRoom });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
   addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions, schemas: ports.schemas });
   addJobRoutes(api, { store, clock, entropy: ports.entropy, jobs });
   addLookRoutes(api, { store, clock });
   addHistoryRoute(api, { store, clock });
+  addDeviceRoutes(api, { store, liveSessions, logger });
+  addLostRangesRoute(api, store);
   addSendRoute(api, { ...ports, store, arrivals }, creation);
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
+  addTransactionRoute(api, { ...ports, store, arrivals, failpoints }, creation);
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
   addReferenceRoutes(app, settings);
   seal();
@@ -143,7 +152,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     },
     async stop() {
       stopping.abort();
-      stopHousekeeping?.();
+      stopHousekeeping();
       for (const connection of connections) connection.stop();
       await Promise.all([
         stopSweeping(),
@@ -152,6 +161,14 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
       ]);
     },
   };
+}
+
+/** Begins housekeeping, where anything is to be forgotten. Returns the way to stop it. */
+function housekeep(ports: HousekeepingPorts, settings: GatewaySettings): () => void {
+  const { producerIdRetentionMs, epochRetentionMs } = settings;
+  if (producerIdRetentionMs === undefined) return () => undefined;
+  const retention = epochRetentionMs === undefined ? {} : { epochRetentionMs };
+  return startHousekeeping(ports, { producerIdRetentionMs, ...retention });
 }
 
 function corsFor(mayCall: (origin: string) => boolean): ReturnType<typeof cors> {

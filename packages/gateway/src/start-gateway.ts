@@ -72,6 +72,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     origins: config.origins,
     onStoreFailure: options.onStoreFailure,
     producerIdRetentionMs: config.producerIdRetentionMs,
+    epochRetentionMs: config.epochRetentionMs,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   await gateway.start();

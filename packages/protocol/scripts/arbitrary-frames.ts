@@ -3,6 +3,7 @@ import {
   type DeviceId,
   type DownFrame,
   type EpochId,
+  FENCED_REASONS,
   type GenerationId,
   hexFromBytes,
   LIMITS,
@@ -59,6 +60,7 @@ const hello = fc.record(
       .map(([one, two]): [number, number] => [Math.min(one, two), Math.max(one, two)]),
     device,
     lastSession: session,
+    takesOver: session,
     generation,
     client: plain(LIMITS.clientCharacters),
     streams: fc.array(fc.record({ epoch, queue, priority, acknowledged: count }, WHOLE), { maxLength: 5 }),
@@ -77,6 +79,8 @@ const run = fc.record(
     attempt: count,
     ageMs: count,
     after: fc.record({ epoch, number }, WHOLE),
+    lost: fc.record({ first: number, generation }, { requiredKeys: ['first'], noNullPrototype: true }),
+    again: fc.constant(true as const),
     messages: fc.uint8Array({ maxLength: 300 }),
     skips: fc.array(fc.record({ index: count, id, code }, WHOLE), { maxLength: 4 }),
   },
@@ -117,6 +121,9 @@ const token = fc.record(
 export const upFrames: fc.Arbitrary<UpFrame> = fc.oneof(hello, push, closeEpochs, token);
 
 const fate = fc.record({ number, id, code }, WHOLE);
+const lostRange = fc
+  .tuple(number, number)
+  .map(([one, two]) => ({ first: Math.min(one, two), last: Math.max(one, two) }));
 const state: fc.Arbitrary<StreamState> = fc
   .record(
     {
@@ -130,6 +137,7 @@ const state: fc.Arbitrary<StreamState> = fc
       refusals: fc.array(fate, { maxLength: 3 }),
       skips: fc.array(fate, { maxLength: 3 }),
       taken: number,
+      lost: fc.array(lostRange, { maxLength: 3 }),
       stall: fc.record({ code, retryAfterMs: count }, WHOLE),
     },
     { requiredKeys: ['epoch', 'queue', 'priority', 'attempt', 'accepted', 'since'], noNullPrototype: true },
@@ -168,7 +176,7 @@ const ack = fc.record(
 const fenced = fc.record(
   {
     type: fc.constant('fenced' as const),
-    reason: fc.constantFrom('newer-connection' as const, 'revoked' as const, 'upgrade-required' as const),
+    reason: fc.constantFrom(...FENCED_REASONS),
     session,
   },
   { requiredKeys: ['type', 'reason'], noNullPrototype: true },

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CODES, hexFromBytes, LIMITS, PROTOCOL_HISTORY } from '@fieldpost/protocol';
+import { CODES, FRAME_CODES, hexFromBytes, LIMITS, PROTOCOL_HISTORY } from '@fieldpost/protocol';
 import { sampleMessages, sampleSession } from './sample-session.ts';
 
 // The parts of docs/protocol/v1.md that repeat the code. They stand between two marks and are written, never edited.
@@ -11,6 +11,7 @@ export const documentPath = join(import.meta.dirname, '../../../docs/protocol/v1
 export function withGeneratedParts(text: string): string {
   const parts: Readonly<Record<string, () => string>> = {
     errors: errorTable,
+    'frame codes': frameCodeTable,
     limits: limitTable,
     history: historyTable,
     message: messageDump,
@@ -36,6 +37,14 @@ function errorTable(): string {
     entry.meaning,
   ]);
   return table(['code', 'about', 'retry', 'HTTP', 'meaning'], rows);
+}
+
+function frameCodeTable(): string {
+  const rows = Object.entries(FRAME_CODES).map(([place, codes]) => [
+    `\`${place}\``,
+    codes.map((code) => `\`${code}\``).join(', '),
+  ]);
+  return table(['where', 'codes'], rows);
 }
 
 function limitTable(): string {

@@ -15,7 +15,7 @@ import {
   fate,
   stream,
 } from './frames-by-hand.ts';
-import { lists, shapes } from './invalid-frame-shapes.ts';
+import { lists, lost, shapes } from './invalid-frame-shapes.ts';
 import * as raw from './raw-messagepack.ts';
 
 export const invalidFrameCases: readonly InvalidCase[] = [
@@ -53,6 +53,23 @@ export const invalidFrameCases: readonly InvalidCase[] = [
     .map(([name, value]) =>
       refused(`ack-taken-${name}`, 'taken is a whole number', stateWith({ taken: value }), 'down'),
     ),
+  ...numbers('push-lost', (fields) => runWith({ lost: raw.map({ generation: ID, ...fields }) }), 'first', {
+    zero: raw.small(0),
+  }),
+  ...numbers(
+    'ack-lost-first',
+    (fields) => stateWith({ lost: raw.array(raw.map({ last: raw.small(1), ...fields })) }),
+    'first',
+    { zero: raw.small(0) },
+    'down',
+  ),
+  ...numbers(
+    'ack-lost-last',
+    (fields) => stateWith({ lost: raw.array(raw.map({ first: raw.small(1), ...fields })) }),
+    'last',
+    { zero: raw.small(0) },
+    'down',
+  ),
   refused(
     'ack-taken-as-accepted',
     'taken is above accepted, or absent',
@@ -70,6 +87,7 @@ export const invalidFrameCases: readonly InvalidCase[] = [
   ),
   ...ids(),
   ...lists(),
+  ...lost(),
   ...texts(),
   ...shapes(),
 ];
@@ -134,6 +152,21 @@ function ids(): InvalidCase[] {
       'push-after-zero',
       'streams start at 1',
       runWith({ after: raw.map({ epoch: ID, number: raw.small(0) }) }),
+    ),
+    refused(
+      'push-lost-generation-short',
+      'a generation of 15 bytes',
+      runWith({ lost: raw.map({ first: raw.small(1), generation: raw.bin(new Uint8Array(15)) }) }),
+    ),
+    refused(
+      'hello-takes-over-number-only',
+      'a session is a number and a nonce',
+      helloWith({ takesOver: raw.map({ number: raw.small(1) }) }),
+    ),
+    refused(
+      'hello-takes-over-nil',
+      'an absent field is left out, not nil',
+      helloWith({ takesOver: raw.NIL }),
     ),
     refused(
       'ack-without-id',

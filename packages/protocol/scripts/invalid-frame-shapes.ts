@@ -8,6 +8,7 @@ import {
   push,
   helloWith,
   runWith,
+  stateWith,
   repeated,
   refused,
   closeEpochs,
@@ -16,9 +17,36 @@ import {
 import * as raw from './raw-messagepack.ts';
 import { order } from './sample-values.ts';
 
+/** What is said of a store that went back in time. */
+export function lost(): InvalidCase[] {
+  return [
+    refused('push-lost-number', 'what is lost is a map', runWith({ lost: raw.small(1) })),
+    refused('push-again-one', 'true, or absent', runWith({ again: raw.small(1) })),
+    refused('push-again-false', 'true, or absent', runWith({ again: raw.FALSE })),
+    refused(
+      'ack-lost-map',
+      'lost ranges are an array',
+      stateWith({ lost: raw.map({ first: raw.small(1), last: raw.small(1) }) }),
+      'down',
+    ),
+    refused(
+      'ack-lost-falling',
+      'the first number is not above the last',
+      stateWith({ lost: raw.array(raw.map({ first: raw.small(2), last: raw.small(1) })) }),
+      'down',
+    ),
+    refused(
+      'ack-lost-too-many',
+      `more than ${LIMITS.lostTold} ranges`,
+      stateWith({
+        lost: repeat(raw.map({ first: raw.small(1), last: raw.small(1) }), LIMITS.lostTold + 1),
+      }),
+      'down',
+    ),
+  ];
+}
+
 export function lists(): InvalidCase[] {
-  const repeat = (item: Uint8Array, times: number): Uint8Array =>
-    raw.array(...Array.from({ length: times }, () => item));
   const skip = raw.map({ index: raw.small(0), id: ID, code: raw.text('cancelled') });
   return [
     refused('push-no-runs', 'a push of no run says nothing', raw.map({ ...push, runs: raw.array() })),
@@ -169,4 +197,8 @@ export function framesBodies(): InvalidCase[] {
     ),
     body('a-million-empty', 'a million entries of no bytes', repeated('00000000', 1_000_000)),
   ];
+}
+
+function repeat(item: Uint8Array, times: number): Uint8Array {
+  return raw.array(...Array.from({ length: times }, () => item));
 }

@@ -11,6 +11,7 @@ export function join(...parts: readonly Uint8Array[]): Bytes {
 }
 
 export const NIL = hex('c0');
+export const FALSE = hex('c2');
 export const TRUE = hex('c3');
 
 export function text(value: string): Bytes {

@@ -21,7 +21,11 @@ export const GENERATION = uuidFromBytes(bytesFromHex('60000000000040008000000000
 export const EPOCH = hexFromBytes(bytesFromHex('e1'.repeat(16))) as EpochId;
 export const OTHER_EPOCH = hexFromBytes(bytesFromHex('e2'.repeat(16))) as EpochId;
 export const SESSION: Session = { number: 7, nonce: '0102030405060708' as SessionNonce };
+export const LATER_SESSION: Session = { number: 9, nonce: '1112131415161718' as SessionNonce };
 export const ZERO_SESSION: Session = { number: 1, nonce: '0000000000000000' as SessionNonce };
+
+/** Stands where no message id is known. */
+export const ZERO_ID = uuidFromBytes(new Uint8Array(16)) as MessageId;
 
 /** The n-th message id of the corpus: a UUIDv7 of 2026-11-23T08:00:00Z. */
 export function messageId(n: number): MessageId {

@@ -1,6 +1,6 @@
-import { type Ack, LIMITS, type StreamState, type Welcome } from '@fieldpost/protocol';
+import { type Ack, FRAME_CODES, LIMITS, type StreamState, type Welcome } from '@fieldpost/protocol';
 import type { ValidCase } from './corpus-case.ts';
-import { EPOCH, GENERATION, messageId, OTHER_EPOCH, SESSION } from './sample-values.ts';
+import { EPOCH, GENERATION, messageId, OTHER_EPOCH, SESSION, ZERO_ID } from './sample-values.ts';
 
 const untouched: StreamState = {
   epoch: EPOCH,
@@ -39,6 +39,27 @@ export const validDownCases: readonly ValidCase[] = [
     kind: 'down',
     about: 'a stream half way, and one never heard of',
     value: { ...welcome, streams: [accepted, { ...untouched, epoch: OTHER_EPOCH }] },
+  },
+  {
+    name: 'welcome-every-field',
+    kind: 'down',
+    about: 'a stream of which there is more to tell, with a lost range, and one that waits',
+    value: {
+      ...welcome,
+      streams: [
+        {
+          ...accepted,
+          accepted: 9,
+          acceptedId: messageId(9),
+          since: 5,
+          refusals: [{ number: 6, id: messageId(6), code: 'queue-not-found' }],
+          skips: [{ number: 7, id: messageId(7), code: 'cancelled' }],
+          taken: 12,
+          lost: [{ first: 8, last: 8 }],
+        },
+        { ...untouched, epoch: OTHER_EPOCH, stall: { code: 'epoch-retired', retryAfterMs: 3_600_000 } },
+      ],
+    },
   },
   {
     name: 'welcome-smallest-limits',
@@ -82,9 +103,83 @@ export const validDownCases: readonly ValidCase[] = [
     }),
   },
   {
+    name: 'ack-lost',
+    kind: 'down',
+    about: 'of ten settled numbers nobody had 2 to 4 and 9 any more when the store had gone back',
+    value: ackOf({
+      ...accepted,
+      accepted: 10,
+      acceptedId: messageId(10),
+      lost: [
+        { first: 2, last: 4 },
+        { first: 9, last: 9 },
+      ],
+    }),
+  },
+  {
+    name: 'ack-lost-last',
+    kind: 'down',
+    about: 'the number up to which all is settled is lost itself: nobody knows its id',
+    value: ackOf({
+      ...accepted,
+      acceptedId: ZERO_ID,
+      lost: [{ first: 2, last: 2 }],
+    }),
+  },
+  {
+    name: 'ack-most-lost',
+    kind: 'down',
+    about: 'as many lost ranges as a state tells',
+    value: ackOf({
+      ...accepted,
+      accepted: LIMITS.numberMax,
+      lost: Array.from({ length: LIMITS.lostTold }, (_, index) => ({
+        first: 2 * index + 1,
+        last: index === LIMITS.lostTold - 1 ? LIMITS.numberMax : 2 * index + 1,
+      })),
+    }),
+  },
+  {
+    name: 'ack-every-refusal-code',
+    kind: 'down',
+    about: 'one refusal for each code that a gateway of this version says',
+    value: ackOf({
+      ...accepted,
+      accepted: FRAME_CODES.refusals.length,
+      acceptedId: messageId(FRAME_CODES.refusals.length),
+      refusals: FRAME_CODES.refusals.map((code, index) => ({
+        number: index + 1,
+        id: messageId(index + 1),
+        code,
+      })),
+    }),
+  },
+  {
+    name: 'ack-every-skip-code',
+    kind: 'down',
+    about: 'each code of a skip, as the gateway tells it back',
+    value: ackOf({
+      ...accepted,
+      accepted: FRAME_CODES.skips.length,
+      acceptedId: messageId(FRAME_CODES.skips.length),
+      skips: FRAME_CODES.skips.map((code, index) => ({ number: index + 1, id: messageId(index + 1), code })),
+    }),
+  },
+  {
+    name: 'ack-every-stall-code',
+    kind: 'down',
+    about: 'one stream for each reason to wait; of two of them nothing else is told',
+    value: ackOf(
+      ...FRAME_CODES.stall.map((code, index): StreamState => {
+        const isSilent = code === 'access-denied' || code === 'epoch-retired';
+        return { ...(isSilent ? untouched : accepted), priority: index, stall: { code, retryAfterMs: 5000 } };
+      }),
+    ),
+  },
+  {
     name: 'ack-every-field',
     kind: 'down',
-    about: 'refusals, skips and a stall at once; a code of a later version',
+    about: 'refusals, skips, a lost range and a stall at once; a code of a later version',
     value: ackOf({
       ...accepted,
       attempt: 4,
@@ -94,6 +189,7 @@ export const validDownCases: readonly ValidCase[] = [
       refusals: [{ number: 6, id: messageId(6), code: 'some-later-code' }],
       skips: [{ number: 7, id: messageId(7), code: 'cancelled' }],
       taken: 12,
+      lost: [{ first: 8, last: 8 }],
       stall: { code: 'quota-exceeded', retryAfterMs: 30_000 },
     }),
   },
@@ -144,6 +240,24 @@ export const validDownCases: readonly ValidCase[] = [
     about: 'no version in common',
     value: { type: 'fenced', reason: 'upgrade-required' },
   },
+  {
+    name: 'fenced-went-back',
+    kind: 'down',
+    about: 'the store is older than what the device was told: say hello',
+    value: { type: 'fenced', reason: 'went-back', session: SESSION },
+  },
+  {
+    name: 'fenced-cloned',
+    kind: 'down',
+    about: 'another copy of the data goes by this device id: take another',
+    value: { type: 'fenced', reason: 'cloned' },
+  },
+  ...FRAME_CODES.error.map((code): ValidCase => ({
+    name: `error-code-${code}`,
+    kind: 'down',
+    about: 'a code that a gateway of this version says',
+    value: { type: 'error', code, detail: 'what was wrong, for people' },
+  })),
   {
     name: 'error-plain',
     kind: 'down',

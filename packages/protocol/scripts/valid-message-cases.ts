@@ -67,6 +67,12 @@ export const validMessageCases: readonly ValidCase[] = [
     value: withProperties({ timeToReachQueueMs: 0, timeToLiveMs: 0, deliverAfterMs: 0, ack: 'none' }),
   },
   {
+    name: 'message-default-ack',
+    kind: 'message',
+    about: 'the default said: it is the same as saying nothing, and kept as it was said',
+    value: withProperties({ ack: 'reach' }),
+  },
+  {
     name: 'message-longest-times',
     kind: 'message',
     about: 'every time at its limit',

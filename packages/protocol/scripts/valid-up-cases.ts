@@ -1,6 +1,7 @@
 import {
   encodeMessage,
   type EpochId,
+  FRAME_CODES,
   hexFromBytes,
   type Hello,
   LIMITS,
@@ -13,6 +14,7 @@ import {
   DEVICE,
   EPOCH,
   GENERATION,
+  LATER_SESSION,
   messageId,
   order,
   OTHER_EPOCH,
@@ -47,6 +49,7 @@ export const validUpCases: readonly ValidCase[] = [
     value: {
       ...hello,
       lastSession: SESSION,
+      takesOver: LATER_SESSION,
       generation: GENERATION,
       client: 'fieldpost-sdk/0.1.0',
       streams: [
@@ -55,6 +58,12 @@ export const validUpCases: readonly ValidCase[] = [
       ],
       waiting: { messages: 12, bytes: 3600, oldestAgeMs: 86_400_000 },
     },
+  },
+  {
+    name: 'hello-takes-over',
+    kind: 'up',
+    about: 'repeated over HTTP after a fence: the session of the last welcome, and the one in force',
+    value: { ...hello, lastSession: SESSION, takesOver: LATER_SESSION },
   },
   {
     name: 'hello-largest-values',
@@ -139,6 +148,33 @@ export const validUpCases: readonly ValidCase[] = [
     kind: 'up',
     about: 'the same messages after two rewinds',
     value: pushOf({ attempt: 2, ageMs: 90_000 }),
+  },
+  {
+    name: 'push-again',
+    kind: 'up',
+    about: 'acknowledged before the store went back in time, and sent again',
+    value: pushOf({ again: true, ageMs: 86_400_000 }),
+  },
+  {
+    name: 'push-lost',
+    kind: 'up',
+    about: 'numbers 1 to 4 were acknowledged under this generation and are here no more; 5 and 6 are',
+    value: pushOf({ ...runOfOrders(5, 2), acknowledged: 0, lost: { first: 1, generation: GENERATION } }),
+  },
+  {
+    name: 'push-lost-only',
+    kind: 'up',
+    about: 'a run without messages that says what is lost; under which generation is not known',
+    value: pushOf({ first: 9, acknowledged: 4, lost: { first: 5 }, messages: new Uint8Array(0) }),
+  },
+  {
+    name: 'push-every-skip-code',
+    kind: 'up',
+    about: 'one skip for each code that a device of this version says',
+    value: pushOf({
+      messages: packEntries(FRAME_CODES.skips.map(() => new Uint8Array(0))),
+      skips: FRAME_CODES.skips.map((code, index) => ({ index, id: messageId(index + 1), code })),
+    }),
   },
   {
     name: 'push-two-streams',

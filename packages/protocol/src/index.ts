@@ -2,11 +2,18 @@ export { backoffDelayMs } from './backoff.ts';
 export { decodeDown, decodeUp, encodeDown, encodeUp, packFrames, unpackFrames } from './codec.ts';
 export { ENTRY_HEADER_BYTES, packEntries, unpackEntries } from './entries.ts';
 export { type Code, type CodeEntry, CodedError, CODES, isCode, ProtocolError } from './errors.ts';
+export {
+  type ErrorFrameCode,
+  FRAME_CODES,
+  isErrorFrameCode,
+  type RefusalCode,
+  type StallCode,
+} from './frame-codes.ts';
 export type { Ack } from './frames/ack.ts';
 export type { CloseEpochs } from './frames/close-epochs.ts';
 export type { DownFrame } from './frames/down.ts';
 export type { ErrorFrame } from './frames/error.ts';
-export type { Fenced } from './frames/fenced.ts';
+export { FENCED_REASONS, type Fenced } from './frames/fenced.ts';
 export type { Hello } from './frames/hello.ts';
 export type { Push, Run } from './frames/push.ts';
 export type { StreamState } from './frames/stream-state.ts';

@@ -53,7 +53,7 @@ const headers = v.pipe(
   v.check((map) => headersBytes(map) <= LIMITS.headersBytes, `more than ${LIMITS.headersBytes} bytes`),
 );
 
-const propertiesSchema = v.object({
+export const propertiesSchema = v.object({
   /** The media type of the body; absent means `application/json`. */
   contentType: v.optional(v.pipe(text(LIMITS.contentTypeCharacters), v.minLength(1))),
   /** Names and values in UTF-8, at most {@link LIMITS.headers} of them and {@link LIMITS.headersBytes} bytes. */

@@ -16,7 +16,8 @@ import {
   type JobStepRequest,
   type LeasedMessage,
   type NewJob,
-  type LostRecord,
+  type LostPage,
+  type LostRequest,
   type RetireRequest,
   type RetireResult,
   type Scope,
@@ -25,7 +26,13 @@ import {
   type Snapshot,
   type SweepResult,
 } from '@fieldpost/gateway/testing';
-import { type GenerationId, type MessageId, type Rng, uuidFromBytes } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type GenerationId,
+  type MessageId,
+  type Rng,
+  uuidFromBytes,
+} from '@fieldpost/protocol';
 import type { FaultBook } from '../faults/fault-book.ts';
 import { type History, hashBody } from '../history.ts';
 import type { SimProcess } from '../time/sim-process.ts';
@@ -257,12 +264,22 @@ class StoreHandle implements GatewayStore {
     return this.#call(true, () => this.#owner.store.pruneSends(before, max));
   }
 
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#call(true, () => this.#owner.store.pruneNotices(before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    return this.#owner.store.watchNotices((devices) => {
+      if (!this.#isDead) listener(devices);
+    });
+  }
+
   nextVisibleAt(queue: string, now: number): Promise<number | undefined> {
     return this.#call(false, () => this.#owner.store.nextVisibleAt(queue, now));
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#call(false, () => this.#owner.store.listLost(limit));
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#call(false, () => this.#owner.store.listLost(request));
   }
 
   listDevices(request: Parameters<GatewayStore['listDevices']>[0]): Promise<readonly DeviceRow[]> {

@@ -11,7 +11,9 @@ CREATE TABLE fieldpost.meta (
 
 -- What this store was called before it went back in time: devices may still know it so. The name in force is in `meta`.
 CREATE TABLE fieldpost.former_generations (
-  generation text COLLATE "C" PRIMARY KEY
+  generation text COLLATE "C" PRIMARY KEY,
+  -- They are bounded in number, and the oldest one goes first.
+  place bigint NOT NULL
 );
 
 CREATE TABLE fieldpost.devices (
@@ -107,7 +109,8 @@ CREATE TABLE fieldpost.removals (
 
 -- Numbers of deleted queues whose rows are still being removed; they are not given again before.
 CREATE TABLE fieldpost.emptying (
-  queue integer PRIMARY KEY
+  queue integer PRIMARY KEY,
+  deleted_at bigint NOT NULL
 );
 
 -- `key` packs queue, priority and arrival, so that a queue's messages lie side by side in the order in which they are handed
@@ -161,6 +164,31 @@ CREATE TABLE fieldpost.stories (
   key bigint PRIMARY KEY,
   story text NOT NULL
 );
+
+-- Messages of which the sender wants to hear what becomes of them.
+CREATE TABLE fieldpost.asks (
+  key bigint PRIMARY KEY,
+  device uuid NOT NULL,
+  id uuid NOT NULL
+);
+
+-- How many notices each device has had.
+CREATE TABLE fieldpost.notice_counters (
+  device uuid PRIMARY KEY,
+  last bigint NOT NULL
+) WITH (fillfactor = 80);
+
+-- What became of messages that asked, until their device has confirmed it.
+CREATE TABLE fieldpost.notices (
+  device uuid NOT NULL,
+  number bigint NOT NULL,
+  id uuid NOT NULL,
+  code text NOT NULL,
+  reason text,
+  ended_at bigint NOT NULL,
+  PRIMARY KEY (device, number)
+);
+CREATE INDEX notices_by_time ON fieldpost.notices (ended_at);
 
 -- Ids of server-side producers.
 CREATE TABLE fieldpost.sends (

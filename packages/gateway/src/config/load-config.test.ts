@@ -25,6 +25,7 @@ describe('defaults', () => {
       connectionsMax: 10_000,
       connectionsPerSubjectMax: 1_000,
       producerIdRetentionMs: 604_800_000,
+      epochRetentionMs: 15_552_000_000,
       logLevel: 'info',
       stopTimeoutMs: 10_000,
     });

@@ -30,6 +30,7 @@ export interface GatewayConfig {
   readonly connectionsMax: number;
   readonly connectionsPerSubjectMax: number;
   readonly producerIdRetentionMs: number;
+  readonly epochRetentionMs: number;
   readonly logLevel: NonNullable<SettingValues['logLevel']>;
   readonly stopTimeoutMs: number;
 }
@@ -122,6 +123,7 @@ function complete(
     connectionsMax: values.connectionsMax ?? 10_000,
     connectionsPerSubjectMax: values.connectionsPerSubjectMax ?? 1_000,
     producerIdRetentionMs: values.producerIdRetentionMs ?? 7 * 24 * 3_600_000,
+    epochRetentionMs: values.epochRetentionMs ?? 180 * 24 * 3_600_000,
     logLevel: values.logLevel ?? 'info',
     stopTimeoutMs: values.stopTimeoutMs ?? 10_000,
   };

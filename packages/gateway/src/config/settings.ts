@@ -64,6 +64,7 @@ export const SETTING_SCHEMAS = {
   connectionsMax: wholeNumber(1, 1_000_000),
   connectionsPerSubjectMax: wholeNumber(1, 1_000_000),
   producerIdRetentionMs: wholeNumber(60_000, 10 * 365 * 24 * 3_600_000),
+  epochRetentionMs: wholeNumber(24 * 3_600_000, 100 * 365 * 24 * 3_600_000),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   stopTimeoutMs: wholeNumber(0, 600_000),
 } as const;
@@ -146,6 +147,15 @@ export const SETTINGS: readonly Setting[] = [
     description:
       'How long the id of a message that a server sent is remembered, so that a repetition is no second message.',
     defaultText: '604800000',
+  },
+  {
+    key: 'epochRetentionMs',
+    variable: 'FIELDPOST_EPOCH_RETENTION_MS',
+    flag: '--epoch-retention-ms <milliseconds>',
+    description:
+      "How long what was taken of a start of a device's program is remembered after the device has closed it; a device that was off for " +
+      'longer sets what it still holds of it aside.',
+    defaultText: '15552000000',
   },
   {
     key: 'logLevel',

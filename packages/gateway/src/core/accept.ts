@@ -1,6 +1,5 @@
 import {
   type Ack,
-  type Code,
   type DeviceId,
   decodeProperties,
   type EpochId,
@@ -10,7 +9,9 @@ import {
   type MessageId,
   type MessageParts,
   ProtocolError,
+  type RefusalCode,
   splitMessage,
+  type StallCode,
   type StreamKey,
   streamKeyText,
   type StreamState,
@@ -138,7 +139,7 @@ function refuseOlderStore(
   push: ReadPush,
   wentBack: readonly StreamKey[],
 ): Decision<AcceptResult> {
-  // The session is in force, so it was welcomed under the generation in force.
+  // The session is in force, so it was welcomed in this opening: under the generation in force, or the one before it.
   const told = snapshot.generations.current;
   const { changes } = noticeGoingBack(snapshot.generations, told, true, context.freshGeneration);
   const reply: Fenced = { type: 'fenced', reason: 'went-back', session: push.session };
@@ -155,7 +156,7 @@ interface Lane {
   since: number;
   readonly told: ToldFates;
   lost: readonly LostRange[];
-  stall: NonNullable<StreamState['stall']> | undefined;
+  stall: { readonly code: StallCode; readonly retryAfterMs: number } | undefined;
 }
 
 interface Work {
@@ -396,7 +397,8 @@ function readEntry(
       return new Refusal('too-large');
     return terms === NO_TERMS ? parts : { ...parts, terms };
   } catch (error) {
-    if (error instanceof ProtocolError) return new Refusal(error.code);
+    if (error instanceof ProtocolError)
+      return new Refusal(error.code === 'too-large' ? 'too-large' : 'bad-message');
     throw error;
   }
 }
@@ -454,9 +456,9 @@ function stateOf(lane: Lane): StreamState {
 
 /** Why nothing of a run, or one entry, becomes a message. */
 class Refusal {
-  readonly code: Code;
+  readonly code: RefusalCode;
 
-  constructor(code: Code) {
+  constructor(code: RefusalCode) {
     this.code = code;
   }
 }

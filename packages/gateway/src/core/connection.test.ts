@@ -264,6 +264,15 @@ describe('endings', () => {
     expect(machine.state.phase).toBe('closed');
   });
 
+  test('a revoked device is told, whatever phase it is in', () => {
+    const machine = Driver.live();
+    machine.receive(push([runOf(1, 1)]), 10);
+    machine.clear();
+    machine.feed({ type: 'revoked' });
+    expect(machine.sent()).toEqual([{ type: 'fenced', reason: 'revoked' }]);
+    expect(machine.state.phase).toBe('closed');
+  });
+
   test('a stop answers what was taken, takes nothing more, and closes', () => {
     const machine = Driver.live();
     machine.receive(push([runOf(1, 1)]), 10);
@@ -315,6 +324,7 @@ describe('endings', () => {
       { type: 'token-checked', principal: principal() },
       { type: 'store-failed', code: 'internal' },
       { type: 'superseded', session: session(9) },
+      { type: 'revoked' },
       { type: 'deadline-reached' },
       { type: 'stop-requested' },
       { type: 'disconnected' },

@@ -1,8 +1,8 @@
 import {
   type CloseEpochs,
-  type Code,
   type DeviceId,
   type DownFrame,
+  type ErrorFrameCode,
   type Hello,
   LIMITS,
   ProtocolError,
@@ -60,9 +60,11 @@ export type ConnectionEvent =
   /** Undefined when the token was not valid. */
   | { readonly type: 'token-checked'; readonly principal: Principal | undefined }
   /** A store that failed, or refused with a code of its own: what was under way is not acknowledged. */
-  | { readonly type: 'store-failed'; readonly code: Code }
+  | { readonly type: 'store-failed'; readonly code: ErrorFrameCode }
   /** A newer session of the same device began on this gateway. */
   | { readonly type: 'superseded'; readonly session: Session }
+  /** An operator revoked the device. */
+  | { readonly type: 'revoked' }
   | { readonly type: 'deadline-reached' }
   | { readonly type: 'stop-requested' }
   | { readonly type: 'disconnected' };
@@ -147,6 +149,8 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
       return fail(state, event.code, 'the store did not take it; nothing was acknowledged');
     case 'superseded':
       return onSuperseded(state, event.session);
+    case 'revoked':
+      return close(state, [{ type: 'send', frame: { type: 'fenced', reason: 'revoked' } }]);
     case 'deadline-reached':
       return onDeadline(state, now);
     case 'stop-requested':
@@ -360,7 +364,7 @@ function drain(state: ConnectionState, effects: readonly ConnectionEffect[]): Co
   return close(state, [...effects, errorEffect('shutting-down', 'the gateway is stopping', BUSY_RETRY_MS)]);
 }
 
-function fail(state: ConnectionState, code: Code, detail: string): ConnectionStep {
+function fail(state: ConnectionState, code: ErrorFrameCode, detail: string): ConnectionStep {
   return close(state, [errorEffect(code, detail)]);
 }
 
@@ -368,7 +372,7 @@ function close(state: ConnectionState, effects: readonly ConnectionEffect[]): Co
   return { state: { ...state, phase: 'closed' }, effects: [...effects, { type: 'disconnect' }] };
 }
 
-function errorEffect(code: Code, detail: string, retryAfterMs?: number): ConnectionEffect {
+function errorEffect(code: ErrorFrameCode, detail: string, retryAfterMs?: number): ConnectionEffect {
   const bounded = detail.slice(0, LIMITS.detailCharacters);
   const frame: DownFrame = {
     type: 'error',

@@ -16,17 +16,26 @@ export function deliveryTerms(
   now: number,
   hasReached = false,
 ): DeliveryTerms | 'reach-timeout' | 'receive-timeout' {
-  const { timeToReachQueueMs, timeToLiveMs, deliverAfterMs = 0, groupId } = properties;
+  const { timeToReachQueueMs, timeToLiveMs, deliverAfterMs = 0, groupId, ack } = properties;
   const expiresAt = timeToLiveMs === undefined ? undefined : sentAt + timeToLiveMs;
   if (expiresAt !== undefined && expiresAt <= now) return 'receive-timeout';
   if (!hasReached && timeToReachQueueMs !== undefined && sentAt + timeToReachQueueMs <= now)
     return 'reach-timeout';
   const visibleAt = sentAt + deliverAfterMs;
   const isDelayed = deliverAfterMs > 0 && visibleAt > now;
-  if (expiresAt === undefined && groupId === undefined && !isDelayed) return NO_TERMS;
+  const told = tellsFateOf(ack);
+  if (expiresAt === undefined && groupId === undefined && !isDelayed && told === NO_TERMS) return NO_TERMS;
   return {
     ...(isDelayed ? { visibleAt } : {}),
     ...(expiresAt === undefined ? {} : { expiresAt }),
     ...(groupId === undefined ? {} : { groupId }),
+    ...told,
   };
 }
+
+/** Whether a message wants its sender to hear what becomes of it behind its arrival. */
+export function tellsFateOf(ack: MessageProperties['ack']): DeliveryTerms {
+  return ack === 'receive' || ack === 'full' ? TELLS_FATE : NO_TERMS;
+}
+
+const TELLS_FATE: DeliveryTerms = Object.freeze({ tellsFate: true });

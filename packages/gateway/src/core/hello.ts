@@ -8,6 +8,7 @@ import {
   PROTOCOL_VERSION_MIN,
   type Session,
   type SessionNonce,
+  type StallCode,
   type StreamKey,
   streamKeyText,
   type StreamState,
@@ -45,6 +46,8 @@ export type HelloResult =
       readonly wentBack: { readonly session: boolean; readonly streams: readonly StreamKey[] };
       /** The store has another generation from now on. */
       readonly isGenerationNew: boolean;
+      /** What the device claims to remember is a lie, or a copy's: the store cannot have gone back since it told it. */
+      readonly isUnexplained?: true;
       /** A copy of the device's data is in use, or its data was restored from one. */
       readonly isFork?: true;
     };
@@ -100,18 +103,14 @@ function welcome(
   const session: Session = { number: nextSessionNumber(found.row, hello), nonce: context.nonce };
   const states = statesOf(snapshot, hello, context);
   const isBehind = found.isSessionForgotten || states.wentBack.length > 0;
-  const { generation, changes } = noticeGoingBack(
-    snapshot.generations,
-    hello.generation,
-    isBehind,
-    context.freshGeneration,
-  );
+  const { generations } = snapshot;
+  const goingBack = noticeGoingBack(generations, hello.generation, isBehind, context.freshGeneration);
   return {
     changes: [
-      ...changes,
+      ...goingBack.changes,
       {
         type: 'put-device',
-        row: deviceRow(found.row, hello, session, { ...context, opening: snapshot.generations.opening }),
+        row: deviceRow(found.row, hello, session, { ...context, opening: generations.opening }),
       },
     ],
     result: {
@@ -119,13 +118,14 @@ function welcome(
         type: 'welcome',
         version: found.version,
         session,
-        generation,
+        generation: goingBack.generation,
         limits: WELCOME_LIMITS,
         streams: states.streams,
         serverTimeMs: context.now,
       },
       wentBack: { session: found.isSessionForgotten, streams: states.wentBack },
-      isGenerationNew: changes.length > 0,
+      isGenerationNew: goingBack.isNew,
+      ...(goingBack.isUnexplained ? { isUnexplained: true } : {}),
       ...(found.isFork ? { isFork: true } : {}),
     },
   };
@@ -198,7 +198,7 @@ function statesOf(
   const streams = (scopeOfHello(hello, fatesMax).streams ?? []).map(({ key, since }): StreamState => {
     const epoch = snapshot.epochs.get(key.epoch);
     if (epoch !== undefined && epoch.subject !== subject) {
-      const stall = { code: 'access-denied', retryAfterMs: FOREIGN_RETRY_MS };
+      const stall = { code: 'access-denied' satisfies StallCode, retryAfterMs: FOREIGN_RETRY_MS };
       return { ...key, attempt: 0, accepted: 0, since, stall };
     }
     if (snapshot.retired.has(key.epoch)) return { ...key, attempt: 0, accepted: 0, since, stall: RETIRED };

@@ -1,5 +1,6 @@
 import type { MessageState } from '../ports/gateway-store.ts';
 import { NEVER } from './never.ts';
+import type { ReceiptParts } from './receipt.ts';
 
 /** What holds a message back: a lease when there is a token, else a delay, or another message of its group. */
 export interface Hold {
@@ -22,4 +23,13 @@ export function stateOfHold(hold: Hold | undefined, now: number): MessageState {
 
 export function isBlocked(hold: Pick<Hold, 'until' | 'token'> | undefined): boolean {
   return hold !== undefined && hold.token === null && hold.until === NEVER;
+}
+
+/** Whether a lease goes on at `now`, and is the one that the receipt is of. */
+export function isLive<Found extends Pick<Hold, 'until' | 'token'>>(
+  hold: Found | undefined,
+  parts: ReceiptParts | undefined,
+  now: number,
+): hold is Found {
+  return hold !== undefined && hold.until > now && hold.token === parts?.token;
 }

@@ -6,7 +6,8 @@ import type {
   NewJob,
   QueueRow,
 } from '../ports/gateway-store.ts';
-import { deliveryTerms } from './delivery-terms.ts';
+import { deliveryTerms, tellsFateOf } from './delivery-terms.ts';
+import { isJournal } from './queue-address.ts';
 import type { QueueRoom, SizedMessage } from './queue-room.ts';
 import { readStoredProperties } from './stored-properties.ts';
 
@@ -76,11 +77,18 @@ export function hasRoom(room: QueueRoom, queue: QueueRow, message: SizedMessage)
  * What a message asks of the queue that it is moved to: its group, and what is left of its times. One whose time had run out
  * before, and that is redriven all the same, has no end any more.
  */
-export function termsAfterMove(properties: Uint8Array, sentAt: number, now: number): DeliveryTerms {
-  const { groupId, ...read } = readStoredProperties(properties);
-  const group = groupId === undefined ? {} : { groupId };
-  const terms = deliveryTerms({ ...read, ...group }, sentAt, now);
-  return typeof terms === 'string' ? group : terms;
+export function termsAfterMove(
+  from: string,
+  properties: Uint8Array,
+  sentAt: number,
+  now: number,
+): DeliveryTerms {
+  const { ack, ...read } = readStoredProperties(properties);
+  // What stands in a journal is a copy: the message has had its fate.
+  const told = isJournal(from) ? {} : tellsFateOf(ack);
+  const terms = deliveryTerms(read, sentAt, now, true);
+  if (typeof terms !== 'string') return { ...terms, ...told };
+  return read.groupId === undefined ? told : { groupId: read.groupId, ...told };
 }
 
 function isFiltered(filter: JobFilter, { id, priority, arrivedAt, story }: JobMessage): boolean {

@@ -5,6 +5,11 @@ export function allows(grants: Grants, permission: Permission, queue: string): b
   return grants[permission].some((pattern) => matchesPattern(pattern, queue));
 }
 
+/** Whether the grants of a token allow to manage every queue: what concerns devices, and the gateway as a whole. */
+export function managesEverything(grants: Grants): boolean {
+  return grants.manage.includes('*');
+}
+
 /** Whether `text` is a pattern: a queue name, the beginning of one with one `*` behind it, or `*` alone. */
 export function isPattern(text: string): boolean {
   return /^(?:[a-z0-9][a-z0-9._-]{0,127}|(?:[a-z0-9][a-z0-9._-]{0,126})?\*)$/.test(text);

@@ -16,9 +16,11 @@ import { fitsSchema } from './fits-schema.ts';
 import { QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
 import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
+import { sendKeyText } from './snapshot-keys.ts';
 
 /** A message of a server-side producer. */
 export interface ProducedMessage {
+  readonly queue: string;
   readonly id: MessageId;
   /** Encoded as a device would have encoded them. */
   readonly properties: Uint8Array;
@@ -30,7 +32,6 @@ export interface ProducedMessage {
 }
 
 export interface ProduceContext {
-  readonly queue: string;
   /** Unix milliseconds. */
   readonly now: number;
   /** Given when a message to an unknown queue creates it (development mode). */
@@ -68,44 +69,52 @@ export type ProduceRefusal = Extract<
   'queue-not-found' | 'too-large' | 'conflict' | 'quota-exceeded' | 'queue-paused' | 'schema-mismatch'
 >;
 
-export function scopeOfProduce(queue: string, messages: readonly ProducedMessage[]): Scope {
+export function scopeOfProduce(messages: readonly ProducedMessage[]): Scope {
   const named = messages.filter((message) => message.contentHash !== undefined);
-  return { queues: [queue], sends: named.map(({ id }) => ({ queue, id })) };
+  return {
+    queues: [...new Set(messages.map(({ queue }) => queue))],
+    sends: named.map(({ queue, id }) => ({ queue, id })),
+  };
 }
 
-/** Decides on a send of one or many messages to one queue: all of them, or none. */
+/**
+ * Decides on a send of one or many messages: all of them, or none.
+ *
+ * @param room what is left of the quotas, where the same transaction makes room
+ */
 export function decideProduce(
   snapshot: Snapshot,
   messages: readonly ProducedMessage[],
   context: ProduceContext,
+  room = new QueueRoom(snapshot.usage),
 ): Decision<ProduceResult> {
   const changes: Change[] = [];
-  const queue = snapshot.queues.get(context.queue) ?? newQueue(context);
-  if (queue === undefined) return { changes: [], result: { code: 'queue-not-found', index: 0 } };
-  if (!snapshot.queues.has(context.queue)) changes.push({ type: 'put-queue', row: queue });
+  const queues = new Map(snapshot.queues);
   const sends = new Map(snapshot.sends);
-  const room = new QueueRoom(snapshot.usage);
   const appended = new ArrivalList();
-  const rules: RuleWorld = { queues: snapshot.queues, conditions: context.conditions, problems: [] };
+  const rules: RuleWorld = { queues, conditions: context.conditions, problems: [] };
   const answers: ProducedAnswer[] = [];
   for (const [index, message] of messages.entries()) {
-    if (message.body.length > queue.maxBodyBytes)
-      return { changes: [], result: { code: 'too-large', index } };
-    const first = message.contentHash === undefined ? undefined : sends.get(message.id);
-    if (first !== undefined && !isSameContent(first, message))
-      return { changes: [], result: { code: 'conflict', index } };
+    const queue = queues.get(message.queue) ?? newQueue(message.queue, context);
+    if (queue === undefined) return { changes: [], result: { code: 'queue-not-found', index } };
+    if (!queues.has(queue.name)) {
+      queues.set(queue.name, queue);
+      changes.push({ type: 'put-queue', row: queue });
+    }
+    const sendKey = sendKeyText(queue.name, message.id);
+    const first = message.contentHash === undefined ? undefined : sends.get(sendKey);
+    const refused = first === undefined ? refusalOf(queue, message, context) : conflictWith(first, message);
+    if (refused !== undefined) return { changes: [], result: { code: refused, index } };
     answers.push({ id: message.id, sentAt: first?.sentAt ?? context.now });
     if (first !== undefined) continue;
-    if (!fitsSchema(queue, message.body, context.schemas))
-      return { changes: [], result: { code: 'schema-mismatch', index } };
     const arrived = routeArrival(queue, newMessage(message, context.now), rules);
     const held = room.takeAll(arrived);
     if (held !== undefined) return { changes: [], result: { ...held, index } };
     appended.add(arrived);
     if (message.contentHash === undefined) continue;
     const row: SendRow = { id: message.id, contentHash: message.contentHash, sentAt: context.now };
-    sends.set(message.id, row);
-    changes.push({ type: 'put-send', queue: context.queue, row });
+    sends.set(sendKey, row);
+    changes.push({ type: 'put-send', queue: queue.name, row });
   }
   const appends = [...appended.changes()];
   changes.push(...appends);
@@ -113,10 +122,24 @@ export function decideProduce(
   return { changes, result: { answers, arrivals, ruleProblems: rules.problems } };
 }
 
+/** Why a queue will never take a message. */
+function refusalOf(
+  queue: QueueRow,
+  { body }: ProducedMessage,
+  { schemas }: ProduceContext,
+): ProduceRefusal | undefined {
+  if (body.length > queue.maxBodyBytes) return 'too-large';
+  return fitsSchema(queue, body, schemas) ? undefined : 'schema-mismatch';
+}
+
+function conflictWith(first: SendRow, message: ProducedMessage): ProduceRefusal | undefined {
+  return isSameContent(first, message.contentHash) ? undefined : 'conflict';
+}
+
 /** The row of a queue made by its first message; undefined where that is not allowed. */
-function newQueue(context: ProduceContext): QueueRow | undefined {
-  if (context.createQueue === undefined || context.queue.startsWith('sys.')) return undefined;
-  return newQueueRow(context.queue, context.now, context.createQueue);
+function newQueue(name: string, { now, createQueue }: ProduceContext): QueueRow | undefined {
+  if (createQueue === undefined || name.startsWith('sys.')) return undefined;
+  return newQueueRow(name, now, createQueue);
 }
 
 function newMessage(message: ProducedMessage, now: number): NewMessage {
@@ -132,8 +155,8 @@ function newMessage(message: ProducedMessage, now: number): NewMessage {
   };
 }
 
-function isSameContent(row: SendRow, message: ProducedMessage): boolean {
-  const { contentHash } = message;
+/** Whether an id that was used stands for this content. */
+export function isSameContent(row: SendRow, contentHash: Uint8Array | undefined): boolean {
   if (contentHash === undefined || contentHash.length !== row.contentHash.length) return false;
   return row.contentHash.every((byte, index) => byte === contentHash[index]);
 }

@@ -45,6 +45,13 @@ export class QueueRoom {
     return undefined;
   }
 
+  /** Makes the room of a message that leaves within the same transaction. */
+  free({ name }: QueueRow, messageBytes: number): void {
+    const used = this.#taken.get(name) ?? this.#stored.get(name);
+    if (used === undefined) return;
+    this.#taken.set(name, { messages: used.messages - 1, bytes: used.bytes - messageBytes });
+  }
+
   #look(queue: QueueRow, message: SizedMessage): HeldBack | undefined {
     const { quotaMessages, quotaBytes } = queue;
     if (queue.sendingPaused) return PAUSED;

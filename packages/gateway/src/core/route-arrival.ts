@@ -1,6 +1,6 @@
 import { decodeProperties, invariant } from '@fieldpost/protocol';
 import type { ArrivingMessage, Conditions } from '../ports/conditions.ts';
-import type { NewMessage, QueueRow, QueueRule } from '../ports/gateway-store.ts';
+import type { DeliveryTerms, NewMessage, QueueRow, QueueRule } from '../ports/gateway-store.ts';
 import { continueStory } from './message-story.ts';
 
 /** Where an arriving message goes by the rules of its queue. */
@@ -93,8 +93,15 @@ function sentOn(message: NewMessage, { name }: QueueRow, { action }: QueueRule):
   const code = action === 'forward' ? 'forwarded' : 'copied';
   return {
     ...message,
+    ...(action === 'copy' && message.terms !== undefined ? { terms: ofCopy(message.terms) } : {}),
     story: continueStory(message.story, { queue: name, code, at: message.arrivedAt }, 0),
   };
+}
+
+/** What becomes of a copy is not the fate of the message. */
+function ofCopy(terms: DeliveryTerms): DeliveryTerms {
+  const { tellsFate: _, ...others } = terms;
+  return others;
 }
 
 function askerOf({ name }: QueueRow, message: NewMessage): ArrivingMessage {

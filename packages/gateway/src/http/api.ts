@@ -1,10 +1,11 @@
 import { type Code, CodedError, CODES } from '@fieldpost/protocol';
 import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { allows } from '../core/permissions.ts';
+import { allows, managesEverything } from '../core/permissions.ts';
 import type { Authenticator, Permission, Principal } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { InputRoom, InputShare } from '../shell/input-room.ts';
 import { PROBLEM_MEDIA_TYPE, problemResponse, problemSchema, RequestError } from './problem.ts';
 import { hasMediaType, hasNoBody, readBody } from './read-body.ts';
 
@@ -61,6 +62,8 @@ interface ApiRequest<Path, Query, Body> {
   readonly body: Body;
   /** The JSON text that `body` was read from; empty without one. */
   readonly bodyText: string;
+  /** Counts the body until the request is answered. */
+  readonly inputShare: InputShare;
 }
 
 interface AuthenticatedRequest<Path, Query, Body> extends ApiRequest<Path, Query, Body> {
@@ -72,6 +75,7 @@ export interface ApiPorts {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly corsHandler: MiddlewareHandler;
+  readonly inputRoom: InputRoom;
 }
 
 /** The bound of a JSON body whose route names none. */
@@ -108,7 +112,14 @@ export function createApi(ports: ApiPorts): {
     app.openAPIRegistry.registerPath(documentOf(route, isPublic));
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
-    app.on(route.method.toUpperCase(), path, (c) => serve(c, () => readRequest(c, route)));
+    app.on(route.method.toUpperCase(), path, async (c) => {
+      const inputShare = ports.inputRoom.share();
+      try {
+        return await serve(c, () => readRequest(c, route, inputShare));
+      } finally {
+        inputShare.release();
+      }
+    });
   };
 
   const api: Api = {
@@ -128,6 +139,11 @@ export function requirePermission(principal: Principal, permission: Permission, 
     throw new RequestError('access-denied', 'not allowed by the token');
 }
 
+/** Throws `access-denied` unless the token allows to manage every queue. */
+export function requireOperator({ grants }: Principal): void {
+  if (!managesEverything(grants)) throw new RequestError('access-denied', 'not allowed by the token');
+}
+
 async function authenticate(c: Context, ports: ApiPorts): Promise<Principal> {
   const [scheme, token, ...rest] = (c.req.header('authorization') ?? '').split(' ');
   if (scheme?.toLowerCase() !== 'bearer' || token === undefined || token === '' || rest.length > 0) {
@@ -139,17 +155,20 @@ async function authenticate(c: Context, ports: ApiPorts): Promise<Principal> {
 async function readRequest<Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
   c: Context,
   route: Route<Path, Query, Body>,
+  inputShare: InputShare,
 ): Promise<ApiRequest<z.infer<Path>, z.infer<Query>, z.infer<Body>>> {
   const params = parse(route.params, c.req.param(), 'path');
   const query = parse(route.query, c.req.query(), 'query');
-  if (route.body === undefined) return { c, params, query, body: undefined as z.infer<Body>, bodyText: '' };
+  const request = { c, params, query, bodyText: '', inputShare };
+  if (route.body === undefined) return { ...request, body: undefined as z.infer<Body> };
   if (route.isBodyOptional === true && hasNoBody(c))
-    return { c, params, query, body: parse(route.body, {}, 'body'), bodyText: '' };
+    return { ...request, body: parse(route.body, {}, 'body') };
   if (!hasMediaType(c, 'application/json')) {
     throw new RequestError('unsupported-media-type', 'the body has to be application/json');
   }
-  const bodyText = decodeText(await readBody(c, route.bodyBytesMax ?? BODY_BYTES_DEFAULT));
-  return { c, params, query, body: parse(route.body, parseJson(bodyText), 'body'), bodyText };
+  const bytes = await readBody(c, route.bodyBytesMax ?? BODY_BYTES_DEFAULT, inputShare);
+  const bodyText = decodeText(bytes);
+  return { ...request, body: parse(route.body, parseJson(bodyText), 'body'), bodyText };
 }
 
 function parse<Schema extends z.ZodType>(
@@ -222,7 +241,7 @@ function refuseOtherMethods(app: OpenAPIHono, methods: ReadonlyMap<string, reado
 
 const COMMON_PROBLEMS: readonly Code[] = ['invalid-request', 'internal', 'shutting-down'];
 const TOKEN_PROBLEMS: readonly Code[] = ['unauthorized'];
-const BODY_PROBLEMS: readonly Code[] = ['payload-too-large', 'unsupported-media-type'];
+const BODY_PROBLEMS: readonly Code[] = ['payload-too-large', 'unsupported-media-type', 'busy'];
 
 function documentOf<Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
   route: Route<Path, Query, Body>,

@@ -23,6 +23,10 @@ export interface RequestErrorOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+export function queueNotFound(queue: string): RequestError {
+  return new RequestError('queue-not-found', `no queue is named ${queue}`);
+}
+
 export const problemSchema = z
   .object({
     type: z

@@ -1,4 +1,4 @@
-import { ACK_LEVELS, isQueueName, LIMITS } from '@fieldpost/protocol';
+import { ACK_LEVELS, isPlainText, isQueueName, LIMITS } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
 import { isQueueAddress } from '../core/queue-address.ts';
 import { DEFAULT_SETTINGS } from '../core/queue-settings.ts';
@@ -34,6 +34,19 @@ export const addressParams = z.object({
       description: 'A queue, or a subqueue of it: `orders;dead-letter`.',
     }),
 });
+
+/** Of one lease. */
+export const receipt = z.string().min(1).max(256);
+
+const NACK_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
+export const nackDelayMs = z.int().min(0).max(NACK_DELAY_MS_MAX);
+
+const REASON_CHARACTERS_MAX = 512;
+/** For people: what stands in a log, not a document. */
+export const rejectReason = z
+  .string()
+  .max(REASON_CHARACTERS_MAX)
+  .refine(isPlainText, 'has control characters');
 
 const RULES_MAX = 32;
 const RULE_NAME_CHARACTERS = 64;

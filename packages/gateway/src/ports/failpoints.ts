@@ -13,7 +13,10 @@ export type Failpoint =
   | 'receive-begun'
   | 'receive-committed'
   | 'settle-begun'
-  | 'settle-committed';
+  | 'settle-committed'
+  | 'transaction-begun'
+  | 'transaction-decided'
+  | 'transaction-committed';
 
 export interface Failpoints {
   reach(point: Failpoint): void;

@@ -85,8 +85,11 @@ export interface GatewayStore {
    */
   nextVisibleAt(queue: string, now: number): Promise<number | undefined>;
 
-  /** Ranges of numbers that no device had any more when the store had gone back in time; those of one stream by number. */
-  listLost(limit: number): Promise<readonly LostRecord[]>;
+  /**
+   * Ranges of numbers that no device had any more when the store had gone back in time: stream by stream in an order that
+   * stays, those of one stream by number. Fails with `invalid-request` for a cursor that no such call answered with.
+   */
+  listLost(request: LostRequest): Promise<LostPage>;
 
   /** Devices by id, from behind `after` on. */
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]>;
@@ -103,11 +106,37 @@ export interface GatewayStore {
    */
   pruneSends(before: number, max: number): Promise<number>;
 
+  /**
+   * Forgets notices of fates before `before` (Unix milliseconds), the oldest first and at most `max`: their devices did not
+   * come for them. Resolves with how many.
+   */
+  pruneNotices(before: number, max: number): Promise<number>;
+
+  /**
+   * Has `listener` called with devices that may have got notices of fates, once these are durable. A hint: it may be missed
+   * where several gateways share a store, and what there is tells a transaction.
+   *
+   * @returns the way to stop
+   */
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void;
+
   /** Writes a consistent copy to `file` while the store stays in use; fails when the file exists. */
   backup(file: string): Promise<void>;
 
   /** Finishes running commits, then closes. Later calls fail with `shutting-down`. */
   close(): Promise<void>;
+}
+
+export interface LostRequest {
+  /** Where the page before ended. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface LostPage {
+  readonly ranges: readonly LostRecord[];
+  /** Undefined at the end. Opaque, and stays correct while ranges come and go. */
+  readonly cursor?: string;
 }
 
 export interface RetireRequest {
@@ -133,8 +162,19 @@ export interface Scope {
   readonly fatesMax?: number;
   /** With each queue come those that its rules lead to. */
   readonly queues?: readonly string[];
+  /**
+   * With the device come its notices of fates, at most `max` of them and the lowest numbers first: those behind `after`, or
+   * all that are kept when no notice is kept there with that id.
+   */
+  readonly notices?: { readonly after?: NoticeCursor; readonly max: number };
   /** Ids supplied by server-side producers. */
   readonly sends?: readonly { readonly queue: string; readonly id: MessageId }[];
+  readonly leases?: {
+    /** Unix milliseconds: a lease that has ended by then is none. */
+    readonly now: number;
+    /** Of queues and of subqueues. */
+    readonly receipts: readonly { readonly queue: string; readonly receipt: string }[];
+  };
 }
 
 export interface Snapshot {
@@ -148,15 +188,57 @@ export interface Snapshot {
   readonly queues: ReadonlyMap<string, QueueRow>;
   /** Of the queues in scope that have a quota. */
   readonly usage: ReadonlyMap<string, QueueUsage>;
-  /** By id; absent when no producer used it yet in that queue. */
-  readonly sends: ReadonlyMap<MessageId, SendRow>;
+  /** By `sendKeyText`; absent when no producer used the id yet in that queue. */
+  readonly sends: ReadonlyMap<string, SendRow>;
+  /** By `leaseKeyText`; absent when the receipt is of no live lease. */
+  readonly leases: ReadonlyMap<string, LiveLease>;
+  /** When the scope asks for them. */
+  readonly notices?: DeviceNotices;
+}
+
+/** A place in the notices of a device: that one, and all before it. */
+export interface NoticeCursor {
+  readonly number: number;
+  /** Of the message that the notice is of. */
+  readonly id: MessageId;
+}
+
+/** What a device has not confirmed to have heard yet. */
+export interface DeviceNotices {
+  /** The notice at the cursor is kept: what follows is behind it. Else these are the first that are kept. */
+  readonly isKnown: boolean;
+  readonly rows: readonly FateNotice[];
+  readonly hasMore: boolean;
+}
+
+/** What became of a message, for the device that sent it and asked. Written in the transaction in which the message ended. */
+export interface FateNotice {
+  /** Counted up by one for each notice of the device, in the order of the commits, for ever. */
+  readonly number: number;
+  readonly id: MessageId;
+  readonly code: string;
+  /** Given by the consumer that rejected it. */
+  readonly reason?: string;
+  /** Unix milliseconds. */
+  readonly endedAt: number;
+}
+
+/** What a consumer has in hand. */
+export interface LiveLease {
+  /** Properties and body of its message. */
+  readonly bytes: number;
 }
 
 /** Which store this is, and which ones it was. */
 export interface Generations {
   readonly current: GenerationId;
-  /** Those that devices may still know it by. */
+  /** Those that devices may still know it by, in the order in which they became so. */
   readonly former: ReadonlySet<GenerationId>;
+  /**
+   * The opening in which a `change-generation` made the one in force; absent when none did. While that opening lasts, the
+   * store cannot have gone back behind this generation.
+   */
+  readonly mintedIn?: string;
   /**
    * Names this opening of the store. Whoever puts an older copy in its place has to open it anew, so a session that was
    * greeted in another opening has to be greeted again before more is taken of it.
@@ -272,10 +354,10 @@ export interface QueueUsage {
   readonly bytes: number;
 }
 
-/** What a server-side producer's id stands for. */
+/** What a server-side producer's id stands for. A transaction has one as well, in the first queue that it settles in. */
 export interface SendRow {
   readonly id: MessageId;
-  /** SHA-256 of queue, priority, properties and body. */
+  /** SHA-256 of queue, priority, properties and body; of a transaction, of all that it settles and sends. */
   readonly contentHash: Uint8Array;
   readonly sentAt: number;
 }
@@ -304,22 +386,35 @@ export type Change =
   | { readonly type: 'put-lost'; readonly stream: StreamKey; readonly range: LostRange }
   /** Forgets the lost range that begins with this number. */
   | { readonly type: 'remove-lost'; readonly stream: StreamKey; readonly first: number }
-  /** The store is another one from now on; who knows it by a former generation has something to look up. */
-  | {
-      readonly type: 'change-generation';
-      readonly generation: GenerationId;
-      /** Beside the one so far: generations that devices know and this store has forgotten. */
-      readonly former: readonly GenerationId[];
-    }
+  /**
+   * The store is another one from now on, by a generation minted in this opening. The one so far becomes a former one: who
+   * knows the store by it has something to look up.
+   */
+  | { readonly type: 'change-generation'; readonly generation: GenerationId }
+  /** Adds a generation that devices know as the latest of the former ones; one that is there stays in its place. */
+  | { readonly type: 'put-former'; readonly generation: GenerationId }
+  | { readonly type: 'remove-former'; readonly generation: GenerationId }
   | { readonly type: 'put-queue'; readonly row: QueueRow }
-  /** Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. */
+  /**
+   * Deletes a queue with its messages, leases and producers' ids; the streams that led to it keep their marks. Notices of
+   * its messages' fates may come a little later, each with the removal of its message.
+   */
   | {
       readonly type: 'delete-queue';
       readonly name: string;
       /** Fails the transaction with `queue-not-empty` when the queue holds messages, in whatever state. */
       readonly ifEmpty?: boolean;
+      /** Unix milliseconds. */
+      readonly at: number;
     }
-  | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow };
+  | { readonly type: 'put-send'; readonly queue: string; readonly row: SendRow }
+  /** The device has heard of these fates: forgets the notices up to this number. */
+  | { readonly type: 'confirm-notices'; readonly device: DeviceId; readonly upTo: number }
+  /**
+   * Settles leases as `settle` does, but all or none: fails the transaction with `lease-lost` when one of the receipts
+   * is of no live lease. Stands behind all other changes of its transaction.
+   */
+  | { readonly type: 'settle'; readonly requests: readonly SettleRequest[] };
 
 /** A message on its way into a queue. Byte arrays are stored as they are. */
 export interface NewMessage {
@@ -345,6 +440,8 @@ export interface DeliveryTerms {
   readonly expiresAt?: number;
   /** Of the messages of one group only one is visible or leased: the first, until it has left the queue. */
   readonly groupId?: string;
+  /** The device that sent it hears what becomes of it, by a {@link FateNotice}. Of no meaning without an origin. */
+  readonly tellsFate?: true;
 }
 
 /** The identity of a message that a device sent. */

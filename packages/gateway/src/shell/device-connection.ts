@@ -3,8 +3,8 @@ import {
   decodeUp,
   encodeDown,
   type Hello,
+  isErrorFrameCode,
   ProtocolError,
-  type Session,
   type UpFrame,
 } from '@fieldpost/protocol';
 import {
@@ -128,8 +128,10 @@ export class DeviceConnection implements FrameReceiver {
 
   #helloDecided(hello: Hello, result: HelloResult): ConnectionEvent {
     if (result.reply.type === 'welcome' && this.#state.phase !== 'closed') {
-      const superseded = (session: Session): void => this.#feed({ type: 'superseded', session });
-      this.#unregister = this.#ports.liveSessions.register(hello.device, result.reply.session, superseded);
+      this.#unregister = this.#ports.liveSessions.register(hello.device, result.reply.session, {
+        superseded: (session) => this.#feed({ type: 'superseded', session }),
+        revoked: () => this.#feed({ type: 'revoked' }),
+      });
     }
     return { type: 'hello-decided', hello, result };
   }
@@ -140,7 +142,8 @@ export class DeviceConnection implements FrameReceiver {
       (result) => this.#feed(toEvent(result)),
       (error: unknown) => {
         this.#ports.logger.error({ error }, 'a frame could not be served');
-        this.#feed({ type: 'store-failed', code: error instanceof CodedError ? error.code : 'internal' });
+        const isTold = error instanceof CodedError && isErrorFrameCode(error.code);
+        this.#feed({ type: 'store-failed', code: isTold ? error.code : 'internal' });
       },
     );
   }

@@ -34,6 +34,14 @@ test('a round retires epochs that were closed half a year ago, batch after batch
   expect(retirements).toEqual([before, before, before]);
 });
 
+test('how long closed epochs are kept can be set', async () => {
+  const { clock, retirements, store, logger } = surroundings([0]);
+  const epochRetentionMs = 86_400_000;
+  startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS, epochRetentionMs });
+  await pass(clock, 60_000);
+  expect(retirements.at(0)).toBe(clock.now() - epochRetentionMs);
+});
+
 test('once stopped, nothing more is done', async () => {
   const { clock, calls, store, logger } = surroundings([1_000, 1_000, 1_000]);
   const stop = startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });

@@ -9,6 +9,7 @@ import type { GatewayStore } from '../ports/gateway-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { deviceId, principal, push, runOf } from '../testing/sample-frames.ts';
 import { createArrivals } from './arrivals.ts';
+import { createInputRoom } from './input-room.ts';
 import { createIntake, type Intake } from './intake.ts';
 import { createLiveSessions } from './live-sessions.ts';
 
@@ -46,7 +47,7 @@ function holdStore(): { readonly store: GatewayStore; readonly letGo: () => void
   return { store, letGo };
 }
 
-function intakeOf(store: GatewayStore, bytesUnderWayMax: number): Intake {
+function intakeOf(store: GatewayStore, bytesMax: number): Intake {
   const clock = new ManualClock();
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
   const ports = {
@@ -59,6 +60,7 @@ function intakeOf(store: GatewayStore, bytesUnderWayMax: number): Intake {
     liveSessions: createLiveSessions(),
     conditions: new CelConditions(),
     schemas: new AjvBodySchemas(),
+    inputRoom: createInputRoom(bytesMax),
   };
-  return createIntake(ports, { bytesUnderWayMax });
+  return createIntake(ports, {});
 }

@@ -23,6 +23,7 @@ import type { Failpoints } from '../ports/failpoints.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { Logger } from '../ports/logger.ts';
 import type { Arrivals } from './arrivals.ts';
+import type { InputRoom } from './input-room.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import { logRuleProblems } from './log-rule-problems.ts';
 
@@ -62,11 +63,10 @@ export interface IntakePorts {
   readonly liveSessions: LiveSessions;
   readonly conditions: Conditions;
   readonly schemas: BodySchemas;
+  readonly inputRoom: InputRoom;
 }
 
 export interface IntakeSettings {
-  /** Pushes of all devices that are in memory and not yet committed, in bytes; beyond it new ones are turned away. */
-  readonly bytesUnderWayMax?: number;
   /** Refusals and skips that one answer tells; for tests, the protocol's limit by default. */
   readonly fatesTold?: number;
   /** Given when a message to an unknown queue creates it (development mode). */
@@ -74,15 +74,12 @@ export interface IntakeSettings {
 }
 
 const NONCE_BYTES = 8;
-/** Every device keeps to its window; a thousand of them that come back together would fill the memory all the same. */
-const BYTES_UNDER_WAY_MAX = 256 * 1024 * 1024;
 
 export function createIntake(ports: IntakePorts, settings: IntakeSettings): Intake {
   const { store, clock, entropy, logger, failpoints, arrivals, liveSessions, conditions, schemas } = ports;
-  const { bytesUnderWayMax = BYTES_UNDER_WAY_MAX, fatesTold = LIMITS.fatesTold, ...creation } = settings;
-  let bytesUnderWay = 0;
+  const { fatesTold = LIMITS.fatesTold, ...creation } = settings;
   return {
-    isOverloaded: () => bytesUnderWay >= bytesUnderWayMax,
+    isOverloaded: () => ports.inputRoom.isFull(),
 
     async hello(hello, principal, way) {
       const nonce = hexFromBytes(entropy.bytes(NONCE_BYTES)) as SessionNonce;
@@ -104,14 +101,16 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
       const freshGeneration = mintGeneration(entropy);
       const sender = { device, subject, grants, freshGeneration };
       const context = { ...sender, now: clock.now(), attempts, fatesMax, conditions, schemas, ...creation };
-      bytesUnderWay += push.bytes;
+      // Whether there is room was asked before it was read; what got so far is taken.
+      const share = ports.inputRoom.share();
+      share.take(push.bytes);
       const deciding = store.transact(scopeOfPush(push, device, fatesMax), (snapshot) => {
         failpoints.reach('push-begun');
         const decision = decideAccept(snapshot, push, context);
         failpoints.reach('push-decided');
         return decision;
       });
-      const result = await deciding.finally(() => (bytesUnderWay -= push.bytes));
+      const result = await deciding.finally(() => share.release());
       failpoints.reach('push-committed');
       if ('counts' in result) {
         for (const queue of result.arrivals) arrivals.notify(queue);
@@ -139,8 +138,10 @@ function logHello(logger: Logger, hello: Hello, subject: string, result: HelloRe
     return;
   }
   logger.info({ device, subject, client, session: result.reply.session.number, waiting }, 'hello welcomed');
-  const { wentBack, isGenerationNew } = result as Extract<HelloResult, { wentBack: unknown }>;
-  if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
+  const { wentBack, isGenerationNew, isUnexplained } = result as Extract<HelloResult, { wentBack: unknown }>;
+  if (isUnexplained === true)
+    logger.warn({ device, subject, streams: wentBack.streams.slice(0, STREAMS_LOGGED) }, UNEXPLAINED);
+  else if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
   if (isGenerationNew) logger.error({ device, generation: result.reply.generation }, WENT_BACK_NOTICED);
 }
 
@@ -160,6 +161,8 @@ function logLost(
 const FORKED = 'possible clone: a copy of this device’s data is in use, or its data was restored from one';
 const WENT_BACK_NOTICED =
   'the store went back in time and has a new generation: devices send again what it forgot';
+const UNEXPLAINED =
+  'a device claims more than the store holds, which has not gone back since it told it: it lies, or is a copy';
 const GENERATION_BYTES = 16;
 
 /** A UUID of version 4. */

@@ -1,22 +1,35 @@
 import type { DeviceId, Session } from '@fieldpost/protocol';
 
-/** The live connections of this gateway by device, so that a newer session ends the older one at once. */
+/** The live connections of this gateway by device, so that a newer session, or an operator, ends the older one at once. */
 export interface LiveSessions {
   /** A session began: an older live connection of the device hears of it. */
   supersede(device: DeviceId, session: Session): void;
   /** A connection is live with this session. Returns the way to sign it off. */
-  register(device: DeviceId, session: Session, onSuperseded: (session: Session) => void): () => void;
+  register(device: DeviceId, session: Session, listener: LiveSessionListener): () => void;
+  /** The device was revoked: its live connections hear of it, those also whose hello was decided before. */
+  revoke(device: DeviceId): void;
+  /** The device is revoked no more. */
+  reinstate(device: DeviceId): void;
+  /** Whether the device has a live connection here. */
+  has(device: DeviceId): boolean;
   /** Live connections. */
   count(): number;
 }
 
+export interface LiveSessionListener {
+  readonly superseded: (session: Session) => void;
+  readonly revoked: () => void;
+}
+
 interface LiveSession {
   readonly session: Session;
-  readonly onSuperseded: (session: Session) => void;
+  readonly listener: LiveSessionListener;
 }
 
 export function createLiveSessions(): LiveSessions {
   const live = new Map<DeviceId, Set<LiveSession>>();
+  /** Since this process began: a welcome that was decided before may still be on its way here. */
+  const revoked = new Set<DeviceId>();
   const newest = (device: DeviceId): Session | undefined => {
     let found: Session | undefined;
     for (const { session } of live.get(device) ?? []) {
@@ -26,18 +39,27 @@ export function createLiveSessions(): LiveSessions {
   };
   const supersede = (device: DeviceId, session: Session): void => {
     for (const older of live.get(device) ?? []) {
-      if (older.session.number < session.number) older.onSuperseded(session);
+      if (older.session.number < session.number) older.listener.superseded(session);
     }
   };
   return {
     supersede,
-    register(device, session, onSuperseded) {
-      const entry: LiveSession = { session, onSuperseded };
+    revoke(device) {
+      revoked.add(device);
+      for (const { listener } of live.get(device) ?? []) listener.revoked();
+    },
+    reinstate(device) {
+      revoked.delete(device);
+    },
+    has: (device) => live.has(device),
+    register(device, session, listener) {
+      const entry: LiveSession = { session, listener };
       const entries = live.get(device) ?? new Set();
       live.set(device, entries.add(entry));
       // Two hellos may have been decided before the first of them got here.
       const latest = newest(device);
       if (latest !== undefined) supersede(device, latest);
+      if (revoked.has(device)) listener.revoked();
       return () => {
         entries.delete(entry);
         if (entries.size === 0 && live.get(device) === entries) live.delete(device);

@@ -15,6 +15,9 @@ const POINTS: Readonly<Record<Failpoint, true>> = {
   'receive-committed': true,
   'settle-begun': true,
   'settle-committed': true,
+  'transaction-begun': true,
+  'transaction-decided': true,
+  'transaction-committed': true,
 };
 
 /** The names of all failpoints. */

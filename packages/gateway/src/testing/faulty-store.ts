@@ -52,10 +52,12 @@ export function createFaultyStore(store: GatewayStore, fault: CallFault): Faulty
     listQueues: (now) => store.listQueues(now),
     getQueue: (name, now) => store.getQueue(name, now),
     nextVisibleAt: (queue, now) => store.nextVisibleAt(queue, now),
-    listLost: (limit) => store.listLost(limit),
+    listLost: (request) => store.listLost(request),
     listDevices: (request) => store.listDevices(request),
     retireEpochs: (request) => perform(() => store.retireEpochs(request)),
     pruneSends: (before, max) => perform(() => store.pruneSends(before, max)),
+    pruneNotices: (before, max) => perform(() => store.pruneNotices(before, max)),
+    watchNotices: (listener) => store.watchNotices(listener),
     backup: (file) => store.backup(file),
     close: () => store.close(),
   };

@@ -6,7 +6,9 @@ import { groupsSuite } from './gateway-store-suite/groups-suite.ts';
 import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
 import { jobsSuite } from './gateway-store-suite/jobs-suite.ts';
 import { memorySuite } from './gateway-store-suite/memory-suite.ts';
+import { noticesSuite } from './gateway-store-suite/notices-suite.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
+import { settleAllSuite } from './gateway-store-suite/settle-all-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
 import { transactionsSuite } from './gateway-store-suite/transactions-suite.ts';
 
@@ -39,6 +41,7 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
       return store;
     };
     describe('endings', () => endingsSuite(reopen, () => store));
+    describe('notices of fates', () => noticesSuite(reopen, () => store));
     describe('jobs', () => jobsSuite(reopen, () => store));
     describe('going back and forgetting', () =>
       memorySuite(
@@ -46,6 +49,7 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
         () => store,
       ));
     describe('groups', () => groupsSuite(() => store));
+    describe('settling in a transaction', () => settleAllSuite(reopen, () => store));
   });
 
   describe(`gateway store with faults: ${name}`, () => faultsSuite(createHarness));

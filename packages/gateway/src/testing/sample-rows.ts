@@ -1,18 +1,22 @@
 import {
   type DeviceId,
   type EpochId,
+  type GenerationId,
   type MessageId,
   type StreamKey,
   streamKeyText,
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import { newQueueRow } from '../core/queue-settings.ts';
+import { leaseKeyText, sendKeyText } from '../core/snapshot-keys.ts';
 import { firstFates } from '../core/told-fates.ts';
 import type {
   Change,
   DeviceRow,
   EpochRow,
+  FateNotice,
   Generations,
+  LiveLease,
   LostRange,
   NewMessage,
   QueueRow,
@@ -34,7 +38,10 @@ export class SampleRows implements Snapshot {
   readonly streams = new Map<string, StreamRow>();
   readonly queues = new Map<string, QueueRow>([['orders', newQueueRow('orders', 0, { maxBodyBytes: 1000 })]]);
   readonly usage = new Map<string, QueueUsage>();
-  readonly sends = new Map<MessageId, SendRow>();
+  readonly sends = new Map<string, SendRow>();
+  readonly leases = new Map<string, LiveLease>();
+  /** What a scope that asks for notices gets, behind its cursor. */
+  kept: readonly FateNotice[] = [];
   /** Every message by queue, in its order. */
   readonly messages = new Map<string, NewMessage[]>();
 
@@ -51,8 +58,8 @@ export class SampleRows implements Snapshot {
         ),
       },
     ]);
-    const { generations, device, epochs, retired, queues, usage, sends } = this;
-    return { generations, device, epochs, retired, queues, usage, sends, streams: new Map(streams) };
+    const { generations, device, epochs, retired, queues, usage, sends, leases } = this;
+    return { generations, device, epochs, retired, queues, usage, sends, leases, streams: new Map(streams) };
   }
 
   /** Writes changes as a store would. Fails where a compare-and-set would. */
@@ -86,7 +93,15 @@ export class SampleRows implements Snapshot {
         this.messages.delete(change.name);
         return;
       case 'put-send':
-        this.sends.set(change.row.id, change.row);
+        this.sends.set(sendKeyText(change.queue, change.row.id), change.row);
+        return;
+      case 'settle':
+        for (const { queue, settlements } of change.requests) {
+          for (const { receipt } of settlements) {
+            if (!this.leases.delete(leaseKeyText(queue, receipt)))
+              throw new RangeError(`no lease ${receipt}`);
+          }
+        }
         return;
       case 'append':
         if (!this.queues.has(change.queue)) throw new RangeError(`no queue ${change.queue}`);
@@ -112,13 +127,29 @@ export class SampleRows implements Snapshot {
       case 'remove-lost':
         this.#changeStream(change.stream, { lost: this.#lostWithout(change.stream, change.first) });
         return;
+      case 'confirm-notices':
+        this.kept = this.kept.filter(({ number }) => number > change.upTo);
+        return;
       case 'change-generation':
         this.generations = {
           opening: OPENING,
           current: change.generation,
-          former: new Set([...this.generations.former, this.generations.current, ...change.former]),
+          former: new Set([...this.generations.former, this.generations.current]),
+          mintedIn: OPENING,
         };
+        return;
+      case 'put-former':
+        this.#changeFormer((former) => former.add(change.generation));
+        return;
+      case 'remove-former':
+        this.#changeFormer((former) => former.delete(change.generation));
     }
+  }
+
+  #changeFormer(change: (former: Set<GenerationId>) => unknown): void {
+    const former = new Set(this.generations.former);
+    change(former);
+    this.generations = { ...this.generations, former };
   }
 
   #lostWithout(key: StreamKey, first: number): LostRange[] {

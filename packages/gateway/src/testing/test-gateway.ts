@@ -25,6 +25,10 @@ export interface TestGatewayOptions {
   readonly isDevelopment?: boolean;
   /** How long ids of producers are remembered, in milliseconds; for ever by default. */
   readonly producerIdRetentionMs?: number;
+  /** How long closed epochs are kept, in milliseconds. */
+  readonly epochRetentionMs?: number;
+  /** What is being read and not committed of all callers together, in bytes. */
+  readonly inputBytesMax?: number;
   /** Called when the store has leased messages, before the gateway knows. */
   readonly afterReceive?: () => void;
 }
@@ -102,6 +106,8 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     ...(options.producerIdRetentionMs === undefined
       ? {}
       : { producerIdRetentionMs: options.producerIdRetentionMs }),
+    ...(options.epochRetentionMs === undefined ? {} : { epochRetentionMs: options.epochRetentionMs }),
+    ...(options.inputBytesMax === undefined ? {} : { inputBytesMax: options.inputBytesMax }),
     ...(isDevelopment ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   const token = (claims: Partial<TestClaims> = {}): Promise<string> => {

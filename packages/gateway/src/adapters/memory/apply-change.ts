@@ -1,4 +1,5 @@
 import {
+  type GenerationId,
   invariant,
   LIMITS,
   type MessageId,
@@ -8,8 +9,9 @@ import {
   uuidFromBytes,
 } from '@fieldpost/protocol';
 import { parentOf } from '../../core/queue-address.ts';
+import { leaseLost, requireEachOnce } from '../../core/settle-all.ts';
 import { StoreError } from '../../core/store-error.ts';
-import type { Change, NewMessage, NumberedFate } from '../../ports/gateway-store.ts';
+import type { Change, NewMessage, NumberedFate, SettleRequest } from '../../ports/gateway-store.ts';
 import {
   createMemoryQueue,
   inQueueOrder,
@@ -18,6 +20,8 @@ import {
   type MemoryStream,
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
+import { confirmNotices, tellFate } from './memory-notices.ts';
+import { leasedMessage, settleLeases } from './settle-leases.ts';
 
 /** Takes back what a change did. */
 export type Undo = () => void;
@@ -42,13 +46,22 @@ export function applyChange(disk: MemoryDisk, change: Change, undo: Undo[]): voi
     case 'remove-lost':
       return remove(streamOf(disk, change.stream, undo).lost, change.first, undo);
     case 'change-generation':
-      return changeGeneration(disk, change, undo);
+      return changeGeneration(disk, change.generation, undo);
+    case 'put-former':
+      return changeFormer(disk, (former) => former.add(change.generation), undo);
+    case 'remove-former':
+      return changeFormer(disk, (former) => former.delete(change.generation), undo);
     case 'put-queue':
       return putQueue(disk, change.row, undo);
     case 'delete-queue':
       return deleteQueue(disk, change, undo);
     case 'put-send':
       return put(queueNamed(disk, change.queue).sends, change.row.id, change.row, undo);
+    case 'confirm-notices':
+      undo.push(confirmNotices(disk, change.device, change.upTo));
+      return;
+    case 'settle':
+      return settleAll(disk, change.requests);
     default:
       return unreachable(change);
   }
@@ -74,19 +87,24 @@ function remove<Key, Row>(rows: Map<Key, Row>, key: Key, undo: Undo[]): void {
   rows.delete(key);
 }
 
-function changeGeneration(
-  disk: MemoryDisk,
-  { generation, former }: Extract<Change, { type: 'change-generation' }>,
-  undo: Undo[],
-): void {
-  const before = disk.generation;
-  const added = [before, ...former].filter((known) => !disk.formerGenerations.has(known));
+function changeGeneration(disk: MemoryDisk, generation: GenerationId, undo: Undo[]): void {
+  const { generation: before, mintedIn } = disk;
   undo.push(() => {
     disk.generation = before;
-    for (const known of added) disk.formerGenerations.delete(known);
+    disk.mintedIn = mintedIn;
   });
   disk.generation = generation;
-  for (const known of added) disk.formerGenerations.add(known);
+  disk.mintedIn = disk.opening;
+  changeFormer(disk, (former) => former.add(before), undo);
+}
+
+function changeFormer(disk: MemoryDisk, change: (former: Set<GenerationId>) => unknown, undo: Undo[]): void {
+  const before = [...disk.formerGenerations];
+  undo.push(() => {
+    disk.formerGenerations.clear();
+    for (const generation of before) disk.formerGenerations.add(generation);
+  });
+  change(disk.formerGenerations);
 }
 
 function append(queue: MemoryQueue, messages: readonly NewMessage[], undo: Undo[]): void {
@@ -166,7 +184,7 @@ function putQueue(disk: MemoryDisk, row: Extract<Change, { type: 'put-queue' }>[
 
 function deleteQueue(
   disk: MemoryDisk,
-  { name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>,
+  { name, ifEmpty, at }: Extract<Change, { type: 'delete-queue' }>,
   undo: Undo[],
 ): void {
   queueNamed(disk, name);
@@ -174,7 +192,20 @@ function deleteQueue(
   if (ifEmpty === true && all.some(([, queue]) => !inQueueOrder(queue).next().done))
     throw new StoreError('queue-not-empty', `queue "${name}" or a subqueue of it holds messages`);
   for (const [other, queue] of all) {
+    for (const message of inQueueOrder(queue))
+      undo.push(tellFate(disk, message, { code: 'queue-deleted' }, at));
     disk.queues.delete(other);
     undo.push(() => disk.queues.set(other, queue));
   }
+}
+
+/** Needs no undo: it looks before it writes, and nothing comes behind it. */
+function settleAll(disk: MemoryDisk, requests: readonly SettleRequest[]): void {
+  requireEachOnce(requests);
+  for (const { queue, settlements, now } of requests) {
+    for (const { receipt } of settlements) {
+      if (leasedMessage(disk.queues.get(queue), receipt, now) === undefined) throw leaseLost(queue, receipt);
+    }
+  }
+  for (const request of requests) settleLeases(disk, request);
 }

@@ -21,6 +21,7 @@ import {
   messageBytes,
 } from './memory-disk.ts';
 import { insertMessage, removeMessage } from './memory-messages.ts';
+import { tellFate } from './memory-notices.ts';
 
 /** Why a message leaves its queue. */
 export interface Leaving {
@@ -40,6 +41,7 @@ export function endMessage(
   now: number,
 ): void {
   const { name, journal, journalRetentionMs } = queue.row;
+  tellFate(disk, message, fate, now);
   removeMessage(queue, message);
   if (journal && !isJournal(name) && !isDeadLetterQueue(name)) {
     const kept = disk.queues.get(journalOf(name));
@@ -62,6 +64,7 @@ function deadLetter(
   fate: Leaving,
   now: number,
 ): void {
+  tellFate(disk, message, fate, now);
   moveMessage(disk, queue, message, deadLetterQueueOf(queue.row.name), fate, now);
 }
 

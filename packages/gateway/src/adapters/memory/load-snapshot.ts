@@ -1,9 +1,19 @@
 import { streamKeyText } from '@fieldpost/protocol';
 import { isJournal, parentOf } from '../../core/queue-address.ts';
 import { addRuleTargets } from '../../core/rule-targets.ts';
+import { leaseKeyText, sendKeyText } from '../../core/snapshot-keys.ts';
 import { firstFates } from '../../core/told-fates.ts';
-import type { QueueRow, QueueUsage, Scope, Snapshot, StreamRow } from '../../ports/gateway-store.ts';
-import type { MemoryDisk } from './memory-disk.ts';
+import type {
+  LiveLease,
+  QueueRow,
+  QueueUsage,
+  Scope,
+  Snapshot,
+  StreamRow,
+} from '../../ports/gateway-store.ts';
+import { type MemoryDisk, messageBytes } from './memory-disk.ts';
+import { loadNotices } from './memory-notices.ts';
+import { leasedMessage } from './settle-leases.ts';
 
 /** What a transaction looks at. */
 export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
@@ -31,6 +41,7 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
     generations: {
       current: disk.generation,
       former: new Set(disk.formerGenerations),
+      ...(disk.mintedIn === undefined ? {} : { mintedIn: disk.mintedIn }),
       opening: disk.opening,
     },
     device: scope.device === undefined ? undefined : disk.devices.get(scope.device),
@@ -42,10 +53,24 @@ export function loadSnapshot(disk: MemoryDisk, scope: Scope): Snapshot {
     sends: new Map(
       (scope.sends ?? []).flatMap(({ queue, id }) => {
         const row = disk.queues.get(queue)?.sends.get(id);
-        return row === undefined ? [] : [[id, row] as const];
+        return row === undefined ? [] : [[sendKeyText(queue, id), row] as const];
       }),
     ),
+    ...(scope.device === undefined || scope.notices === undefined
+      ? {}
+      : { notices: loadNotices(disk, scope.device, scope.notices) }),
+    leases: leasesOf(disk, scope.leases),
   };
+}
+
+function leasesOf(disk: MemoryDisk, wanted: Scope['leases']): Map<string, LiveLease> {
+  const leases = new Map<string, LiveLease>();
+  if (wanted === undefined) return leases;
+  for (const { queue, receipt } of wanted.receipts) {
+    const message = leasedMessage(disk.queues.get(queue), receipt, wanted.now);
+    if (message !== undefined) leases.set(leaseKeyText(queue, receipt), { bytes: messageBytes(message) });
+  }
+  return leases;
 }
 
 function hasQuota(row: QueueRow): boolean {

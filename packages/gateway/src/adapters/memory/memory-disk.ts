@@ -10,6 +10,7 @@ import { NEVER } from '../../core/never.ts';
 import type {
   DeviceRow,
   EpochRow,
+  FateNotice,
   JobRow,
   LostRange,
   MessageOrigin,
@@ -25,7 +26,10 @@ import type {
  */
 export interface MemoryDisk {
   generation: GenerationId;
+  /** The latest last. */
   readonly formerGenerations: Set<GenerationId>;
+  /** The opening in which the generation was minted. */
+  mintedIn: string | undefined;
   readonly devices: Map<DeviceId, DeviceRow>;
   readonly epochs: Map<EpochId, EpochRow>;
   readonly retired: Set<EpochId>;
@@ -35,12 +39,23 @@ export interface MemoryDisk {
   readonly jobs: Map<string, JobRow>;
   /** Messages that ended without a copy, by queue, until they are told. */
   readonly unjournaled: Map<string, number>;
+  readonly notices: Map<DeviceId, MemoryNotices>;
+  /** Devices that got notices and were not announced yet. */
+  readonly noticed: Set<DeviceId>;
   /** The backups made of it, by file name. */
   readonly files: Map<string, MemoryDisk>;
   /** The last opening of it. */
   opening: string;
   /** A store is open on it. */
   inUse: boolean;
+}
+
+/** What a device is told of the fates of its messages. */
+interface MemoryNotices {
+  /** Counts the notices. */
+  last: number;
+  /** By number, in order. */
+  readonly kept: Map<number, FateNotice>;
 }
 
 export interface MemoryStream {
@@ -79,6 +94,8 @@ export interface MemoryMessage {
   readonly groupId: string | undefined;
   readonly expiresAt: number | undefined;
   readonly story: MessageStory | undefined;
+  /** The device that sent it hears what becomes of it. */
+  readonly tellsFate: boolean;
   deliveryCount: number;
   /** Invisible before this time, in Unix milliseconds; 0 when never held. */
   visibleAt: number;
@@ -101,6 +118,7 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
   return {
     generation,
     formerGenerations: new Set(),
+    mintedIn: undefined,
     devices: new Map(),
     epochs: new Map(),
     retired: new Set(),
@@ -108,6 +126,8 @@ export function createMemoryDisk(generation: GenerationId): MemoryDisk {
     queues: new Map(),
     jobs: new Map(),
     unjournaled: new Map(),
+    notices: new Map(),
+    noticed: new Set(),
     files: new Map(),
     opening: '',
     inUse: false,

@@ -100,7 +100,7 @@ function apply(
   for (const [message, target] of chosen) {
     if (target === undefined) endMessage(disk, queue, message, leaving, now);
     else {
-      const terms = termsAfterMove(message.properties, message.sentAt, now);
+      const terms = termsAfterMove(job.queue, message.properties, message.sentAt, now);
       moveMessage(disk, queue, message, target, leaving, now, terms);
     }
   }

@@ -19,7 +19,7 @@ export type PlacelessMessage = Pick<
 /** Adds a message to the end of a queue: the one way in. */
 export function insertMessage(queue: MemoryQueue, message: PlacelessMessage): MemoryMessage {
   const { terms = {}, ...content } = message;
-  const { visibleAt = 0, expiresAt, groupId } = terms;
+  const { visibleAt = 0, expiresAt, groupId, tellsFate = false } = terms;
   const isBlocked = groupId !== undefined && inGroup(queue, groupId) !== undefined;
   const key = nextKey(queue, message.priority);
   const inserted: MemoryMessage = {
@@ -27,6 +27,7 @@ export function insertMessage(queue: MemoryQueue, message: PlacelessMessage): Me
     key,
     groupId,
     expiresAt,
+    tellsFate,
     deliveryCount: 0,
     visibleAt: isBlocked ? NEVER : visibleAt,
     leasedUntil: 0,

@@ -1,9 +1,9 @@
 import { bytesFromUuid, type DeviceId, type GenerationId, invariant } from '@fieldpost/protocol';
-import { afterFailedDelivery, afterRejection, leaseTerms, type Outcome } from '../../core/failed-delivery.ts';
+import { leaseTerms } from '../../core/failed-delivery.ts';
 import { matcherOf } from '../../core/matches-message.ts';
 import { NEVER } from '../../core/never.ts';
 import { isSubqueue, parentOf } from '../../core/queue-address.ts';
-import { formatCursor, formatReceipt, parseCursor, parseReceipt } from '../../core/receipt.ts';
+import { formatCursor, formatReceipt, parseCursor } from '../../core/receipt.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type {
   Decision,
@@ -13,7 +13,8 @@ import type {
   JobStep,
   JobStepRequest,
   LeasedMessage,
-  LostRecord,
+  LostPage,
+  LostRequest,
   MessageState,
   NewJob,
   PeekedMessage,
@@ -24,7 +25,6 @@ import type {
   RetireRequest,
   RetireResult,
   Scope,
-  Settlement,
   SettleRequest,
   SettleResult,
   Snapshot,
@@ -32,18 +32,20 @@ import type {
   SweepResult,
 } from '../../ports/gateway-store.ts';
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
-import { applyOutcome, sweepQueues } from './end-messages.ts';
+import { sweepQueues } from './end-messages.ts';
+import { listLost } from './list-lost.ts';
 import { loadSnapshot, usageOf } from './load-snapshot.ts';
 import {
   inQueueOrder,
-  ofSamePriority,
   type MemoryDisk,
   type MemoryMessage,
   type MemoryQueue,
   messageBytes,
 } from './memory-disk.ts';
 import { cancelMemoryJob, startMemoryJob, stepMemoryJob } from './memory-jobs.ts';
+import { pruneNotices } from './memory-notices.ts';
 import { retireEpochs } from './retire-epochs.ts';
+import { settleLeases } from './settle-leases.ts';
 
 /** What a memory store is opened with. */
 export interface MemoryStoreOptions {
@@ -70,6 +72,7 @@ let openings = 0;
 export class MemoryStore implements GatewayStore {
   readonly #disk: MemoryDisk;
   readonly #beforeWrite: () => void;
+  readonly #listeners = new Set<(devices: ReadonlySet<DeviceId>) => void>();
   #state: 'open' | 'closed' | 'killed' = 'open';
   #lastCall: Promise<unknown> = Promise.resolve();
   /** Since the last `sweep`, by queue. */
@@ -88,6 +91,8 @@ export class MemoryStore implements GatewayStore {
     return this.#call(() => {
       const { changes, result } = decide(loadSnapshot(this.#disk, scope));
       const undo: Undo[] = [];
+      const settling = changes.findIndex(({ type }) => type === 'settle');
+      invariant(settling < 0 || settling === changes.length - 1, 'a settle stands behind all other changes');
       try {
         for (const change of changes) {
           this.#beforeWrite();
@@ -114,7 +119,7 @@ export class MemoryStore implements GatewayStore {
     return this.#call(() => {
       this.#beforeWrite();
       this.#endDue(request.now);
-      return settle(this.#disk, request);
+      return settleLeases(this.#disk, request);
     });
   }
 
@@ -205,13 +210,8 @@ export class MemoryStore implements GatewayStore {
     });
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#call(() => {
-      const records = [...this.#disk.streams.values()].flatMap(({ key, lost }) =>
-        [...lost.values()].map((range) => ({ ...range, stream: key })),
-      );
-      return records.toSorted((left, right) => left.first - right.first).slice(0, limit);
-    });
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#call(() => listLost(this.#disk, request));
   }
 
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {
@@ -226,6 +226,18 @@ export class MemoryStore implements GatewayStore {
       this.#beforeWrite();
       return retireEpochs(this.#disk, request);
     });
+  }
+
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#call(() => {
+      this.#beforeWrite();
+      return pruneNotices(this.#disk, before, max);
+    });
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Keeps the copy on the disk object itself, under the name `file`. */
@@ -252,6 +264,13 @@ export class MemoryStore implements GatewayStore {
     this.#disk.inUse = false;
   }
 
+  #announce(): void {
+    if (this.#disk.noticed.size === 0) return;
+    const devices = new Set(this.#disk.noticed);
+    this.#disk.noticed.clear();
+    for (const listener of this.#listeners) listener(devices);
+  }
+
   #endDue(now: number): void {
     for (const [queue, count] of sweepQueues(this.#disk, now))
       this.#ended.set(queue, (this.#ended.get(queue) ?? 0) + count);
@@ -264,7 +283,11 @@ export class MemoryStore implements GatewayStore {
       .catch(() => undefined)
       .then(() => {
         if (this.#state === 'killed') throw new StoreError('shutting-down', 'the store was killed');
-        return work();
+        try {
+          return work();
+        } finally {
+          this.#announce();
+        }
       });
     this.#lastCall = call;
     return call;
@@ -308,79 +331,6 @@ function lease(queue: MemoryQueue, request: ReceiveRequest): LeasedMessage[] {
     bytes += messageBytes(message);
   }
   return leased;
-}
-
-/** Dead letters come before what is gone, and both in queue order, whatever the order of the receipts. */
-function settle(disk: MemoryDisk, { queue: name, settlements, now }: SettleRequest): SettleResult[] {
-  const queue = disk.queues.get(name);
-  const leaving = new Map<MemoryMessage, Outcome>();
-  const results = settlements.map((settlement): SettleResult => {
-    const message = leasedMessage(queue, settlement.receipt, now);
-    if (queue === undefined || message === undefined || leaving.has(message))
-      return { receipt: settlement.receipt, code: 'lease-lost' };
-    const result = settleOne(disk, queue, message, settlement, { now, leaving });
-    const isNext = leaving.has(message) && message.groupId !== undefined;
-    return isNext ? { ...result, isGroupNext: true } : result;
-  });
-  const inOrder = [...leaving].toSorted(
-    ([one, first], [other, second]) =>
-      Number(second.type === 'dead-letter') - Number(first.type === 'dead-letter') || one.key - other.key,
-  );
-  if (queue !== undefined)
-    for (const [message, outcome] of inOrder) applyOutcome(disk, queue, message, outcome, now);
-  return results;
-}
-
-function leasedMessage(
-  queue: MemoryQueue | undefined,
-  receipt: string,
-  now: number,
-): MemoryMessage | undefined {
-  const parts = parseReceipt(receipt);
-  const siblings = queue === undefined || parts === undefined ? undefined : ofSamePriority(queue, parts.key);
-  const message = parts === undefined ? undefined : siblings?.get(parts.key);
-  const isLive = message?.leaseToken === parts?.token && (message?.leasedUntil ?? 0) > now;
-  return isLive ? message : undefined;
-}
-
-function settleOne(
-  disk: MemoryDisk,
-  queue: MemoryQueue,
-  message: MemoryMessage,
-  settlement: Settlement,
-  { now, leaving }: { readonly now: number; readonly leaving: Map<MemoryMessage, Outcome> },
-): SettleResult {
-  const { receipt } = settlement;
-  const fail = (outcome: Outcome): SettleResult => {
-    if (outcome.type !== 'retry') {
-      leaving.set(message, outcome);
-      return { receipt, ended: outcome.code };
-    }
-    applyOutcome(disk, queue, message, outcome, now);
-    return { receipt };
-  };
-  switch (settlement.type) {
-    case 'ack':
-      leaving.set(message, { type: 'end', code: 'received' });
-      return { receipt };
-    case 'nack':
-      return fail(afterFailedDelivery(queue.row, message.deliveryCount, now, settlement.delayMs));
-    case 'reject':
-      return fail(afterRejection(queue.row, now, settlement.reason));
-    case 'release':
-      message.leaseToken = undefined;
-      message.visibleAt = 0;
-      message.deliveryCount -= 1;
-      return { receipt };
-    case 'extend': {
-      const leasedUntil = now + settlement.leaseMs;
-      const { visibleAt, endsAt } = leaseTerms(queue.row, message.deliveryCount, leasedUntil);
-      message.leasedUntil = leasedUntil;
-      message.visibleAt = visibleAt;
-      if (endsAt !== undefined) queue.nextDueAt = Math.min(queue.nextDueAt, endsAt);
-      return { receipt, leasedUntil };
-    }
-  }
 }
 
 function look(queue: MemoryQueue, request: PeekRequest): PeekPage {

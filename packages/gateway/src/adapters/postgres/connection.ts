@@ -18,7 +18,14 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost';
 }
 
-export type Value = string | number | boolean | null | Buffer | readonly string[] | readonly number[];
+export type Value =
+  | string
+  | number
+  | boolean
+  | null
+  | Buffer
+  | readonly (string | null)[]
+  | readonly number[];
 
 /**
  * A connection to the database. Statements are sent at once, without waiting for the answers of those before them; they

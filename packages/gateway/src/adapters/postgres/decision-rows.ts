@@ -1,20 +1,28 @@
-import { type MessageId, streamKeyText, unreachable } from '@fieldpost/protocol';
+import { invariant, streamKeyText, unreachable } from '@fieldpost/protocol';
 import { addRuleTargets } from '../../core/rule-targets.ts';
+import { leaseLost, requireEachOnce } from '../../core/settle-all.ts';
+import { leaseKeyText, sendKeyText } from '../../core/snapshot-keys.ts';
 import { StoreError } from '../../core/store-error.ts';
 import type {
   Change,
+  DeviceNotices,
+  LiveLease,
   QueueRow,
   QueueUsage,
   Scope,
   SendRow,
+  SettleRequest,
   Snapshot,
   StreamRow,
 } from '../../ports/gateway-store.ts';
 import { DeviceRows, EpochRows } from './device-rows.ts';
-import { changeGeneration, type Identity } from './identity.ts';
+import { changedIdentity, type GenerationChange, type Identity, writeGenerationChange } from './identity.ts';
 import { UndoLog } from './kept-rows.ts';
 import { insertedMessage, MessageInserts } from './message-inserts.ts';
+import { confirmNotices, loadNotices } from './notices.ts';
+import { lockLive, settle } from './operations/settle.ts';
 import { QueueRows, usageOf } from './queue-rows.ts';
+import { QueueWork } from './queue-work.ts';
 import { SendRows } from './send-rows.ts';
 import { ALL, type AskedStream, StreamRows } from './stream-rows.ts';
 import { inOrder, type Transaction } from './transaction.ts';
@@ -26,6 +34,8 @@ import { inOrder, type Transaction } from './transaction.ts';
  * Rows are locked in one order: devices, epochs, streams, queues, producers' ids; of each kind by key.
  */
 export class DecisionRows {
+  /** What settled leases bring about. */
+  readonly work: QueueWork;
   readonly #transaction: Transaction;
   readonly #undo = new UndoLog();
   readonly #devices: DeviceRows;
@@ -37,10 +47,14 @@ export class DecisionRows {
   /** What a queue with a quota held when it was locked, with what had come in by then. */
   readonly #usage = new Map<string, QueueUsage>();
   #identity: Identity;
-  #isGenerationChanged = false;
+  /** Of the calls that ask for them, by scope: read when their turn comes. */
+  readonly #notices = new Map<Scope, DeviceNotices>();
+  readonly #leases = new Map<string, LiveLease>();
+  /** Writes that nobody looks at before they are done. */
+  #later: ((transaction: Transaction) => readonly Promise<unknown>[])[] = [];
   #isDirty = false;
 
-  constructor(transaction: Transaction, identity: Identity) {
+  constructor(transaction: Transaction, identity: Identity, slice: number) {
     this.#transaction = transaction;
     this.#identity = identity;
     this.#devices = new DeviceRows(transaction, this.#undo);
@@ -49,6 +63,7 @@ export class DecisionRows {
     this.#queues = new QueueRows(transaction, this.#undo);
     this.#sends = new SendRows(transaction, this.#queues, this.#undo);
     this.#inserts = new MessageInserts(transaction, this.#queues, this.#undo);
+    this.work = new QueueWork(transaction, slice, this.#queues);
   }
 
   get identity(): Identity {
@@ -73,15 +88,26 @@ export class DecisionRows {
       this.#devices.lock(scopes.flatMap(({ device }) => (device === undefined ? [] : [device]))),
       this.#epochs.lock(scopes.flatMap(({ epochs = [] }) => epochs)),
       this.#streams.lock(streams),
-      this.#queues.lock(queues),
     ]);
-    const isSettled = await this.#loadRuleTargets(queues);
-    await inOrder([this.#loadUsage(isSettled), this.#sends.lock(scopes.flatMap(({ sends = [] }) => sends))]);
+    for (const { leases } of scopes) if (leases !== undefined) await this.#loadLeases(leases);
+    await this.#queues.lock(queues);
+    const rows = await this.#loadRuleTargets(queues);
+    await inOrder([this.#loadUsage(rows), this.#sends.lock(scopes.flatMap(({ sends = [] }) => sends))]);
+  }
+
+  /** The same for the call whose turn it is. */
+  async loadNow(scope: Scope): Promise<void> {
+    await this.load([scope]);
+    const { device, notices } = scope;
+    if (device === undefined || notices === undefined) return;
+    if (this.#isDirty) await this.flush();
+    this.#notices.set(scope, await loadNotices(this.#transaction, device, notices));
   }
 
   /** What a call looks at; its scope has been loaded. */
   snapshot(scope: Scope): Snapshot {
-    const { generation: current, former, opening } = this.#identity;
+    const { generation: current, former, mintedIn, opening } = this.#identity;
+    const notices = this.#notices.get(scope);
     const epochs = scope.epochs ?? [];
     const streams = new Map<string, StreamRow>();
     for (const stream of streamsOf(scope))
@@ -91,10 +117,16 @@ export class DecisionRows {
     addRuleTargets(queues, (name) => this.#queues.find(name)?.row);
     const usage = new Map<string, QueueUsage>();
     for (const [name, row] of queues) setIfFound(usage, name, this.#usageOf(row));
-    const sends = new Map<MessageId, SendRow>();
-    for (const send of scope.sends ?? []) setIfFound(sends, send.id, this.#sends.get(send));
+    const sends = new Map<string, SendRow>();
+    for (const send of scope.sends ?? [])
+      setIfFound(sends, sendKeyText(send.queue, send.id), this.#sends.get(send));
+    const leases = new Map<string, LiveLease>();
+    for (const { queue, receipt } of scope.leases?.receipts ?? []) {
+      const key = leaseKeyText(queue, receipt);
+      setIfFound(leases, key, this.#leases.get(key));
+    }
     return {
-      generations: { current, former, opening },
+      generations: { current, former, opening, ...(mintedIn === undefined ? {} : { mintedIn }) },
       device: scope.device === undefined ? undefined : this.#devices.get(scope.device),
       epochs: new Map(
         epochs.flatMap((epoch) => {
@@ -107,31 +139,38 @@ export class DecisionRows {
       queues,
       usage,
       sends,
+      leases,
+      ...(notices === undefined ? {} : { notices }),
     };
   }
 
   /** Notes changes; all of them, or none when one fails. */
   async apply(changes: readonly Change[]): Promise<void> {
-    const identity = { now: this.#identity, isChanged: this.#isGenerationChanged };
+    const identity = this.#identity;
+    const later = this.#later.length;
     const mark = this.#undo.mark();
+    const settling = changes.flatMap((change) => (change.type === 'settle' ? change.requests : []));
     try {
+      await this.#requireLive(settling);
       // Mostly everything is here, since the scope named it.
       await this.#loadChanged(changes);
       for (const change of changes) await this.#applyOne(change);
       this.#isDirty ||= changes.length > 0;
     } catch (error) {
       this.#undo.takeBack(mark);
-      this.#identity = identity.now;
-      this.#isGenerationChanged = identity.isChanged;
+      this.#identity = identity;
+      this.#later.length = later;
       throw error;
     }
+    if (settling.length > 0) await this.#settle(settling);
   }
 
   /** Writes what was noted. */
   async flush(): Promise<void> {
-    const { generation, former } = this.#identity;
+    const later = this.#later;
+    this.#later = [];
     const sent = [
-      ...(this.#isGenerationChanged ? changeGeneration(this.#transaction, generation, [...former]) : []),
+      ...later.flatMap((write) => write(this.#transaction)),
       ...this.#devices.flush(),
       ...this.#epochs.flush(),
       ...this.#streams.flush(),
@@ -139,7 +178,6 @@ export class DecisionRows {
       ...this.#inserts.flush(),
       ...this.#sends.flush(),
     ];
-    this.#isGenerationChanged = false;
     this.#isDirty = false;
     await inOrder(sent);
   }
@@ -162,6 +200,8 @@ export class DecisionRows {
       case 'remove-lost':
         return this.#streams.removeLost(change);
       case 'change-generation':
+      case 'put-former':
+      case 'remove-former':
         return this.#changeGeneration(change);
       case 'put-queue':
         return this.#queues.put(change.row);
@@ -169,18 +209,63 @@ export class DecisionRows {
         return this.#deleteQueue(change);
       case 'put-send':
         return this.#sends.put(change.queue, change.row);
+      case 'confirm-notices':
+        this.#later.push((transaction) => [confirmNotices(transaction, change.device, change.upTo)]);
+        return;
+      case 'settle':
+        // When all else has been noted: see `apply`.
+        return;
       default:
         return unreachable(change);
     }
   }
 
-  #changeGeneration({ generation, former }: Extract<Change, { type: 'change-generation' }>): void {
-    const known = new Set([...this.#identity.former, this.#identity.generation, ...former]);
-    this.#identity = { ...this.#identity, generation, former: known };
-    this.#isGenerationChanged = true;
+  #changeGeneration(change: GenerationChange): void {
+    const before = this.#identity;
+    this.#identity = changedIdentity(before, change);
+    this.#later.push((transaction) => writeGenerationChange(transaction, before, change));
   }
 
-  async #deleteQueue({ name, ifEmpty }: Extract<Change, { type: 'delete-queue' }>): Promise<void> {
+  async #loadLeases({ now, receipts }: NonNullable<Scope['leases']>): Promise<void> {
+    const byQueue = new Map<string, string[]>();
+    for (const { queue, receipt } of receipts) byQueue.set(queue, [...(byQueue.get(queue) ?? []), receipt]);
+    await this.#queues.read(byQueue.keys());
+    for (const [name, asked] of byQueue) {
+      const queue = this.#queues.find(name);
+      if (queue === undefined) continue;
+      const live = await lockLive(this.#transaction, queue, asked, now);
+      for (const receipt of asked) {
+        const lease = live.get(receipt);
+        if (lease === undefined) this.#leases.delete(leaseKeyText(name, receipt));
+        else this.#leases.set(leaseKeyText(name, receipt), lease);
+      }
+    }
+  }
+
+  /** Fails with `lease-lost`. What is locked and live now still is when it is settled. */
+  async #requireLive(requests: readonly SettleRequest[]): Promise<void> {
+    requireEachOnce(requests);
+    for (const { queue: name, settlements, now } of requests) {
+      await this.#queues.read([name]);
+      const queue = this.#queues.find(name);
+      const receipts = settlements.map(({ receipt }) => receipt);
+      const live = queue === undefined ? undefined : await lockLive(this.#transaction, queue, receipts, now);
+      const lost = receipts.find((receipt) => live?.has(receipt) !== true);
+      if (lost !== undefined) throw leaseLost(name, lost);
+    }
+  }
+
+  async #settle(requests: readonly SettleRequest[]): Promise<void> {
+    await this.flush();
+    for (const request of requests) {
+      const lost = (await settle(this.work, request)).find(({ code }) => code !== undefined);
+      invariant(lost === undefined, 'a lease that is locked and live can be settled');
+    }
+    // Queues hold less now.
+    this.#usage.clear();
+  }
+
+  async #deleteQueue({ name, ifEmpty, at }: Extract<Change, { type: 'delete-queue' }>): Promise<void> {
     const state = this.#queues.get(name);
     const stored = this.#queues.stored(name);
     const isStored = stored?.number === state.number;
@@ -194,7 +279,7 @@ export class DecisionRows {
     if (ifEmpty === true && messages > 0) {
       throw new StoreError('queue-not-empty', `queue "${name}" and its subqueues hold ${messages} messages`);
     }
-    for (const queue of [name, ...subqueues]) this.#queues.delete(queue);
+    for (const queue of [name, ...subqueues]) this.#queues.delete(queue, at);
   }
 
   /** What changes write over: it has to be known what stands there. Mostly it is, since the call's scope named it. */

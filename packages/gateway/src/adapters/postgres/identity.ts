@@ -1,5 +1,6 @@
 import type { GenerationId } from '@fieldpost/protocol';
 import { StoreError } from '../../core/store-error.ts';
+import type { Change } from '../../ports/gateway-store.ts';
 import type { Statement } from './connection.ts';
 import { unavailable } from './postgres-error.ts';
 import type { Transaction } from './transaction.ts';
@@ -7,7 +8,10 @@ import type { Transaction } from './transaction.ts';
 /** Which store this is, and whether what it writes is safe: looked at in every transaction that writes. */
 export interface Identity {
   readonly generation: GenerationId;
+  /** In the order in which they became so. */
   readonly former: ReadonlySet<GenerationId>;
+  /** The opening in which the generation in force was minted; undefined for that of a new store. */
+  readonly mintedIn: string | undefined;
   /** Names the run of the server on this data: every gateway has the same, and another one after a restart. */
   readonly opening: string;
 }
@@ -15,6 +19,7 @@ export interface Identity {
 interface IdentityColumns {
   readonly generation: string | null;
   readonly former: string;
+  readonly minted_in: string | null;
   readonly incarnation: string;
   readonly noted: string | null;
   readonly opening: string;
@@ -33,11 +38,13 @@ const INCARNATION = `(SELECT system_identifier FROM pg_control_system()) || '/'
 
 const SELECT: Statement = {
   name: 'identity',
-  text: `SELECT generation, noted, former, incarnation, fsync, synchronous_commit, in_recovery,
+  text: `SELECT generation, noted, former, minted_in, incarnation, fsync, synchronous_commit, in_recovery,
            md5(incarnation || pg_postmaster_start_time()) AS opening
          FROM (SELECT (SELECT value FROM fieldpost.meta WHERE name = 'generation') AS generation,
                       (SELECT value FROM fieldpost.meta WHERE name = 'incarnation') AS noted,
-                      (SELECT coalesce(string_agg(generation, ' '), '') FROM fieldpost.former_generations) AS former,
+                      (SELECT value FROM fieldpost.meta WHERE name = 'minted-in') AS minted_in,
+                      (SELECT coalesce(string_agg(generation, ' ' ORDER BY place, generation), '')
+                       FROM fieldpost.former_generations) AS former,
                       ${INCARNATION} AS incarnation,
                       current_setting('fsync') AS fsync,
                       current_setting('synchronous_commit') AS synchronous_commit,
@@ -50,17 +57,16 @@ const LOCK: Statement = {
 };
 const NOTE: Statement = {
   name: 'identity-note',
-  text: `INSERT INTO fieldpost.meta (name, value) VALUES ('incarnation', $1)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-};
-const SET_GENERATION: Statement = {
-  name: 'generation-set',
-  text: `INSERT INTO fieldpost.meta (name, value) VALUES ('generation', $1)
-         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+  text: `INSERT INTO fieldpost.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
 };
 const ADD_FORMER: Statement = {
   name: 'generation-former',
-  text: 'INSERT INTO fieldpost.former_generations (generation) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING',
+  text: `INSERT INTO fieldpost.former_generations (generation, place)
+         SELECT $1, coalesce(max(place), 0) + 1 FROM fieldpost.former_generations ON CONFLICT DO NOTHING`,
+};
+const REMOVE_FORMER: Statement = {
+  name: 'generation-forget',
+  text: 'DELETE FROM fieldpost.former_generations WHERE generation = $1',
 };
 
 /**
@@ -74,22 +80,43 @@ export async function readIdentity(transaction: Transaction, mint: () => Generat
   await transaction.run(LOCK);
   const locked = await read(transaction);
   if (locked.noted !== locked.incarnation) {
-    if (locked.generation !== null && locked.noted !== null)
-      await transaction.run(ADD_FORMER, [[locked.generation]]);
-    // A new store, too, gets its name here.
-    await transaction.run(SET_GENERATION, [mint()]);
-    await transaction.run(NOTE, [locked.incarnation]);
+    const isNew = locked.generation === null;
+    if (!isNew) await transaction.run(ADD_FORMER, [locked.generation]);
+    if (!isNew) await transaction.run(NOTE, ['minted-in', locked.opening]);
+    await transaction.run(NOTE, ['generation', mint()]);
+    await transaction.run(NOTE, ['incarnation', locked.incarnation]);
   }
   return identityOf(await read(transaction));
 }
 
-/** The store is another one from now on. */
-export function changeGeneration(
+/** A change of the generation, or of the former ones. */
+export type GenerationChange = Extract<
+  Change,
+  { readonly type: 'change-generation' | 'put-former' | 'remove-former' }
+>;
+
+/** The identity behind a change. */
+export function changedIdentity(identity: Identity, { type, generation }: GenerationChange): Identity {
+  const former = new Set(identity.former);
+  if (type === 'remove-former') former.delete(generation);
+  else former.add(type === 'put-former' ? generation : identity.generation);
+  if (type !== 'change-generation') return { ...identity, former };
+  return { ...identity, former, generation, mintedIn: identity.opening };
+}
+
+/** Writes a change of the identity that stood before it. */
+export function writeGenerationChange(
   transaction: Transaction,
-  generation: GenerationId,
-  former: readonly GenerationId[],
+  before: Identity,
+  { type, generation }: GenerationChange,
 ): readonly Promise<unknown>[] {
-  return [transaction.run(ADD_FORMER, [[...former]]), transaction.run(SET_GENERATION, [generation])];
+  if (type === 'remove-former') return [transaction.run(REMOVE_FORMER, [generation])];
+  if (type === 'put-former') return [transaction.run(ADD_FORMER, [generation])];
+  return [
+    transaction.run(ADD_FORMER, [before.generation]),
+    transaction.run(NOTE, ['generation', generation]),
+    transaction.run(NOTE, ['minted-in', before.opening]),
+  ];
 }
 
 async function read(transaction: Transaction): Promise<IdentityColumns> {
@@ -106,13 +133,14 @@ async function read(transaction: Transaction): Promise<IdentityColumns> {
   return row;
 }
 
-function identityOf({ generation, former, opening }: IdentityColumns): Identity {
+function identityOf({ generation, former, minted_in: mintedIn, opening }: IdentityColumns): Identity {
   if (generation === null)
     throw new StoreError('store-damaged', 'the store has no generation: restore a backup');
   const names = former === '' ? [] : former.split(' ');
   return {
     generation: generation as GenerationId,
     former: new Set(names as GenerationId[]),
+    mintedIn: mintedIn ?? undefined,
     opening,
   };
 }

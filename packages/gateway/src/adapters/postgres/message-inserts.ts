@@ -1,6 +1,6 @@
-import { LIMITS } from '@fieldpost/protocol';
+import { hexFromBytes, LIMITS } from '@fieldpost/protocol';
 import { BLOCKED } from '../../core/hold-state.ts';
-import { headOf } from '../../core/message-head.ts';
+import { headOf, idOfHead } from '../../core/message-head.ts';
 import { arrivalsBefore, priorityStart, queueEnd, queueStart } from '../../core/message-key.ts';
 import type { DeliveryTerms, MessageStory, NewMessage } from '../../ports/gateway-store.ts';
 import { bigintArray, bytesArray, smallintArray, uuidArray } from './binary-array.ts';
@@ -69,6 +69,10 @@ const INSERT_MEMBERS: Statement = {
 const INSERT_STORIES: Statement = {
   name: 'stories-insert',
   text: 'INSERT INTO fieldpost.stories (key, story) SELECT * FROM unnest($1::bigint[], $2::text[])',
+};
+const INSERT_ASKS: Statement = {
+  name: 'asks-insert',
+  text: 'INSERT INTO fieldpost.asks (key, device, id) SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::uuid[])',
 };
 const SELECT_GROUPS: Statement = {
   name: 'members-groups',
@@ -171,6 +175,14 @@ export class MessageInserts {
           bigintArray(visible.map(({ terms }) => terms?.visibleAt ?? 0)),
         ]),
       );
+    }
+    const asked = pick(messages, ({ terms, device, head }) =>
+      terms?.tellsFate === true && device !== null ? { device, id: hexFromBytes(idOfHead(head)) } : undefined,
+    );
+    if (asked.keys.length > 0) {
+      const devices = uuidArray(asked.values.map(({ device }) => device));
+      const ids = uuidArray(asked.values.map(({ id }) => id));
+      sent.push(run(INSERT_ASKS, [bigintArray(asked.keys), devices, ids]));
     }
     const moved = pick(messages, ({ story }) => story);
     if (moved.keys.length > 0) {

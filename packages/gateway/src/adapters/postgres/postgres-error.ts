@@ -76,7 +76,7 @@ function codeOf(sqlState: string): Code {
   if (sqlState === '58030') return 'store-failed';
   if (sqlState === '23505') return 'conflict';
   if (/^XX00[12]/.test(sqlState)) return 'store-damaged';
-  if (/^54/.test(sqlState)) return 'too-large';
+  if (sqlState.startsWith('54')) return 'too-large';
   return /^(?:21|22|23|42|XX)/.test(sqlState) ? 'internal' : 'store-unavailable';
 }
 

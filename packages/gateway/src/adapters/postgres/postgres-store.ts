@@ -9,7 +9,8 @@ import type {
   JobStep,
   JobStepRequest,
   LeasedMessage,
-  LostRecord,
+  LostPage,
+  LostRequest,
   NewJob,
   PeekPage,
   PeekRequest,
@@ -30,6 +31,7 @@ import { areAnyDue } from './dues.ts';
 import type { Identity } from './identity.ts';
 import { Link } from './link.ts';
 import { migrate } from './migrate.ts';
+import { pruneNotices } from './notices.ts';
 import { emptyDeleted } from './operations/empty-deleted.ts';
 import { cancelJob, listJobs, startJob, stepJob } from './operations/jobs.ts';
 import { getQueue, listQueues, nextVisibleAt, peek } from './operations/look.ts';
@@ -111,9 +113,10 @@ class PostgresStore implements GatewayStore {
   readonly #working: Link;
   readonly #looking: Link;
   readonly #slice = randomInt(SLICES);
+  readonly #noticeListeners = new Set<(devices: ReadonlySet<DeviceId>) => void>();
   #identity: Identity | undefined;
   #lastDecision: Promise<unknown> = Promise.resolve();
-  #emptying: Promise<void> | undefined;
+  #isEmptying = false;
   #closing: Promise<void> | undefined;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
@@ -207,8 +210,8 @@ class PostgresStore implements GatewayStore {
     return this.#lookAt(now, (transaction) => nextVisibleAt(transaction, queue, now));
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#look((transaction) => listLost(transaction, limit));
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#look((transaction) => listLost(transaction, request));
   }
 
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {
@@ -221,6 +224,15 @@ class PostgresStore implements GatewayStore {
 
   pruneSends(before: number, max: number): Promise<number> {
     return this.#work(({ transaction }) => pruneSends(transaction, before, max));
+  }
+
+  pruneNotices(before: number, max: number): Promise<number> {
+    return this.#work(({ transaction }) => pruneNotices(transaction, before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    this.#noticeListeners.add(listener);
+    return () => this.#noticeListeners.delete(listener);
   }
 
   async backup(): Promise<void> {
@@ -237,11 +249,11 @@ class PostgresStore implements GatewayStore {
   }
 
   async #decideAll(calls: readonly Deciding[]): Promise<readonly Outcome[]> {
-    const { outcomes, identity, hasDeleted } = await this.#deciding.transaction((transaction, found) =>
-      decideAll(transaction, found, calls),
+    const { outcomes, identity, work } = await this.#deciding.transaction((transaction, found) =>
+      decideAll(transaction, found, calls, this.#slice),
     );
     this.#identity = identity;
-    if (hasDeleted) this.#emptyDeleted();
+    this.#committed(work);
     return outcomes;
   }
 
@@ -257,10 +269,16 @@ class PostgresStore implements GatewayStore {
       for (const { run } of calls) found.push(await outcomeOf(run(shared)));
       return { outcomes: found, work: shared };
     });
-    for (const [queue, messages] of work.ended) count(this.#ended, queue, messages);
-    for (const [queue, messages] of work.unjournaled) count(this.#unjournaled, queue, messages);
-    if (work.hasDropped) this.#emptyDeleted();
+    this.#committed(work);
     return outcomes;
+  }
+
+  /** Tells of what a transaction brought about beside its answers. */
+  #committed({ ended, unjournaled, toldDevices, hasDropped }: QueueWork): void {
+    for (const [queue, messages] of ended) count(this.#ended, queue, messages);
+    for (const [queue, messages] of unjournaled) count(this.#unjournaled, queue, messages);
+    if (toldDevices.size > 0) for (const listener of this.#noticeListeners) listener(toldDevices);
+    if (hasDropped) this.#emptyDeleted();
   }
 
   async #look<Result>(work: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -281,13 +299,16 @@ class PostgresStore implements GatewayStore {
 
   /** Removes what deleted queues left behind, batch by batch. What is left at a stop goes at the next start. */
   #emptyDeleted(): void {
+    if (this.#isEmptying) return;
+    this.#isEmptying = true;
     const run = async (): Promise<void> => {
-      while (await this.#work(({ transaction }) => emptyDeleted(transaction)));
+      while (await this.#work(emptyDeleted));
     };
-    this.#emptying ??= run()
+    run().then(
+      () => (this.#isEmptying = false),
       // The store is closed, or the database is away: the next deletion, or the next start, goes on.
-      .catch(() => undefined)
-      .then(() => (this.#emptying = undefined));
+      () => (this.#isEmptying = false),
+    );
   }
 
   #refuseWhenClosed(): void {

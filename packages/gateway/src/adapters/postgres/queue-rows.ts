@@ -71,7 +71,7 @@ const UPDATE: Statement = {
 const DELETE: Statement = {
   name: 'queues-delete',
   text: `WITH gone AS (DELETE FROM fieldpost.queues WHERE number = $1 RETURNING number)
-         INSERT INTO fieldpost.emptying (queue) SELECT number FROM gone ON CONFLICT DO NOTHING`,
+         INSERT INTO fieldpost.emptying (queue, deleted_at) SELECT number, $2 FROM gone`,
 };
 
 /** The queues that a transaction has to do with. A queue whose row is locked gets messages from nobody else. */
@@ -81,6 +81,8 @@ export class QueueRows {
   readonly #locked = new Set<string>();
   /** Numbers given to queues that are not stored yet. */
   readonly #given: number[] = [];
+  /** When queues were deleted: in Unix milliseconds, of the last one. */
+  #deletedAt = 0;
 
   constructor(transaction: Transaction, undo: UndoLog) {
     this.#transaction = transaction;
@@ -163,8 +165,9 @@ export class QueueRows {
   }
 
   /** Its messages are left to be removed bit by bit. */
-  delete(name: string): void {
+  delete(name: string, at: number): void {
     this.#rows.set(name, undefined);
+    this.#deletedAt = at;
   }
 
   /** Counts messages that come in. Returns the arrival number before the first of them. */
@@ -191,7 +194,7 @@ export class QueueRows {
     // First those that go: another queue may have got the name since.
     for (const { stored, row } of changes) {
       if (stored !== undefined && stored.number !== row?.number)
-        sent.push(this.#transaction.run(DELETE, [stored.number]));
+        sent.push(this.#transaction.run(DELETE, [stored.number, this.#deletedAt]));
     }
     for (const { stored, row } of changes) {
       if (row === undefined) continue;

@@ -1,3 +1,4 @@
+import type { DeviceId } from '@fieldpost/protocol';
 import { UndoLog } from './kept-rows.ts';
 import { MessageInserts } from './message-inserts.ts';
 import { QueueRows } from './queue-rows.ts';
@@ -13,16 +14,17 @@ export class QueueWork {
   /** How many messages ended because their time ran out, and how many went without a copy; by queue. */
   readonly ended = new Map<string, number>();
   readonly unjournaled = new Map<string, number>();
+  /** Devices that got notices of fates. */
+  readonly toldDevices = new Set<DeviceId>();
   /** Up to when everything that runs out has been ended. */
   endedUpTo = 0;
   /** Whether a subqueue is gone, whose number is to be set free. */
   hasDropped = false;
 
-  constructor(transaction: Transaction, slice: number) {
-    const undo = new UndoLog();
+  constructor(transaction: Transaction, slice: number, queues = new QueueRows(transaction, new UndoLog())) {
     this.transaction = transaction;
-    this.queues = new QueueRows(transaction, undo);
-    this.#inserts = new MessageInserts(transaction, this.queues, undo);
+    this.queues = queues;
+    this.#inserts = new MessageInserts(transaction, queues, new UndoLog());
     this.removals = new Removals(transaction, slice);
   }
 
@@ -30,6 +32,10 @@ export class QueueWork {
   async insert(name: string, messages: Parameters<MessageInserts['add']>[1]): Promise<void> {
     await this.#inserts.add(name, messages);
     await this.write();
+  }
+
+  told(devices: readonly DeviceId[]): void {
+    for (const device of devices) this.toldDevices.add(device);
   }
 
   /** Writes what is noted. */

@@ -13,7 +13,7 @@ const DROP_EMPTY: Statement = {
            DELETE FROM fieldpost.queues WHERE name = $1 AND messages =
              (SELECT coalesce(sum(removals.messages), 0) FROM fieldpost.removals WHERE removals.queue = queues.number)
            RETURNING number)
-         INSERT INTO fieldpost.emptying (queue) SELECT number FROM gone ON CONFLICT DO NOTHING`,
+         INSERT INTO fieldpost.emptying (queue, deleted_at) SELECT number, 0 FROM gone`,
 };
 
 /** Counts what leaves queues, in this gateway's own slice: consumers do not wait for each other, or for senders. */

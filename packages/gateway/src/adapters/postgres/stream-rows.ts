@@ -1,6 +1,13 @@
 import { type MessageId, type StreamKey, streamKeyText } from '@fieldpost/protocol';
 import { StoreError } from '../../core/store-error.ts';
-import type { Change, LostRange, LostRecord, NumberedFate, StreamRow } from '../../ports/gateway-store.ts';
+import type {
+  Change,
+  LostPage,
+  LostRange,
+  LostRequest,
+  NumberedFate,
+  StreamRow,
+} from '../../ports/gateway-store.ts';
 import { bigintArray, smallintArray, uuidArray } from './binary-array.ts';
 import type { Statement, Value } from './connection.ts';
 import { epochOf } from './device-rows.ts';
@@ -33,7 +40,8 @@ const LOST: Statement = {
 const LIST_LOST: Statement = {
   name: 'lost-list',
   text: `SELECT epoch, queue, priority, first, last, device, recorded_at FROM fieldpost.lost
-         ORDER BY epoch, queue, priority, first LIMIT $1`,
+         WHERE (epoch, queue, priority, first) > ($1, $2, $3, $4)
+         ORDER BY epoch, queue, priority, first LIMIT $5`,
 };
 /** The mark is compared again as it is set: what keeps every message single does not rest on the lock alone. */
 const UPDATE: Statement = {
@@ -300,9 +308,30 @@ export class StreamRows {
 }
 
 /** Ranges that no device had any more when the store had gone back in time. */
-export async function listLost(transaction: Transaction, limit: number): Promise<readonly LostRecord[]> {
-  const rows = await transaction.rows<LostColumns>(LIST_LOST, [limit]);
-  return rows.map((row) => ({ ...rangeOf(row), stream: keyOf(row) }));
+export async function listLost(transaction: Transaction, { cursor, limit }: LostRequest): Promise<LostPage> {
+  const after = cursor === undefined ? BEFORE_ALL : parseLostCursor(cursor);
+  const rows = await transaction.rows<LostColumns>(LIST_LOST, [...after, limit + 1]);
+  const page = rows.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    ranges: page.map((row) => ({ ...rangeOf(row), stream: keyOf(row) })),
+    ...(last === undefined || page.length === rows.length ? {} : { cursor: formatLostCursor(last) }),
+  };
+}
+
+const BEFORE_ALL: readonly Value[] = ['0'.repeat(32), '', -1, -1];
+
+function formatLostCursor({ epoch, queue, priority, first }: LostColumns): string {
+  return `${epochOf(epoch)}.${priority}.${first.toString(36)}.${queue}`;
+}
+
+function parseLostCursor(cursor: string): readonly Value[] {
+  const [, epoch, priority, first, queue] =
+    /^([0-9a-f]{32})\.([0-7])\.([0-9a-z]{1,11})\.(.+)$/s.exec(cursor) ?? [];
+  const number = Number.parseInt(first ?? '', 36);
+  if (epoch === undefined || queue === undefined || !Number.isSafeInteger(number))
+    throw new StoreError('invalid-request', `no page of lost ranges ended with the cursor "${cursor}"`);
+  return [epoch, queue, Number(priority), number];
 }
 
 /** As many as PostgreSQL counts to here; nobody has so many. */

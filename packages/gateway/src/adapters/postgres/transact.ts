@@ -3,6 +3,7 @@ import type { Outcome } from './call-group.ts';
 import { DecisionRows } from './decision-rows.ts';
 import type { Identity } from './identity.ts';
 import { isOfDatabase } from './postgres-error.ts';
+import type { QueueWork } from './queue-work.ts';
 import type { Transaction } from './transaction.ts';
 
 /** A call of `transact`. */
@@ -14,8 +15,8 @@ export interface Deciding {
 export interface Decided {
   readonly outcomes: readonly Outcome[];
   readonly identity: Identity;
-  /** Whether queues were deleted, whose messages are to be removed. */
-  readonly hasDeleted: boolean;
+  /** What settled leases brought about. */
+  readonly work: QueueWork;
 }
 
 /** Bytes after which a transaction is committed although more calls wait: bounds how long the first one waits. */
@@ -26,17 +27,17 @@ export async function decideAll(
   transaction: Transaction,
   identity: Identity,
   calls: readonly Deciding[],
+  slice: number,
 ): Promise<Decided> {
-  const rows = new DecisionRows(transaction, identity);
+  const rows = new DecisionRows(transaction, identity, slice);
   await rows.load(calls.map(({ scope }) => scope));
   const outcomes: Outcome[] = [];
-  let hasDeleted = false;
   for (const { scope, decide } of calls) {
     try {
-      await rows.load([scope]);
+      await rows.loadNow(scope);
       const { changes, result } = decide(rows.snapshot(scope));
       await rows.apply(changes);
-      hasDeleted ||= changes.some(({ type }) => type === 'delete-queue');
+      if (changes.some(({ type }) => type === 'delete-queue')) rows.work.hasDropped = true;
       outcomes.push({ result });
     } catch (error) {
       if (isOfDatabase(error)) throw error;
@@ -45,5 +46,5 @@ export async function decideAll(
     if (rows.bytes >= GROUP_BYTES_MAX) break;
   }
   await rows.flush();
-  return { outcomes, identity: rows.identity, hasDeleted };
+  return { outcomes, identity: rows.identity, work: rows.work };
 }

@@ -52,7 +52,8 @@ function separate(file: string): void {
     copy.pragma('synchronous = FULL');
     copy.exec('BEGIN');
     copy.exec(
-      `INSERT INTO former_generations (generation) SELECT value FROM meta WHERE name = 'generation'
+      `INSERT INTO former_generations (generation, place)
+       SELECT value, (SELECT coalesce(max(place), 0) + 1 FROM former_generations) FROM meta WHERE name = 'generation'
        ON CONFLICT DO NOTHING`,
     );
     copy.prepare("UPDATE meta SET value = ? WHERE name = 'generation'").run(randomUUID());

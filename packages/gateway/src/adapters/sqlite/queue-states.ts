@@ -18,7 +18,7 @@ export interface QueueState {
   /** The counts of held messages; undefined when a hold changed since they were taken. */
   held: HeldCounts | undefined;
   /** Whether any of its messages may have rows in these tables: most queues never have. */
-  readonly has: { dues: boolean; members: boolean; stories: boolean };
+  readonly has: { dues: boolean; members: boolean; stories: boolean; asks: boolean };
 }
 
 /**
@@ -47,7 +47,7 @@ export class QueueStates {
   readonly #selectNames: Database.Statement<[], { name: string }>;
   readonly #selectSubqueues: Database.Statement<[string, string], { name: string }>;
   readonly #selectNumber: Database.Statement<[number], { name: string }>;
-  readonly #selectHas: Database.Statement<number[], { dues: number; members: number; stories: number }>;
+  readonly #selectHas: Database.Statement<number[], HasColumns>;
   readonly #states = new Map<string, QueueState>();
 
   constructor(database: Database.Database) {
@@ -62,7 +62,7 @@ export class QueueStates {
     const isThere = (table: string): string =>
       `EXISTS (SELECT 1 FROM ${table} WHERE key >= ? AND key < ?) AS ${table}`;
     this.#selectHas = database.prepare(
-      `SELECT ${isThere('dues')}, ${isThere('members')}, ${isThere('stories')}`,
+      `SELECT ${isThere('dues')}, ${isThere('members')}, ${isThere('stories')}, ${isThere('asks')}`,
     );
   }
 
@@ -76,7 +76,7 @@ export class QueueStates {
       : { ...readSettings(row.settings), maxBodyBytes: row.max_body_bytes };
     invariant(settings !== undefined, `subqueue "${name}" has no queue`);
     const range = [queueStart(row.number), queueEnd(row.number)];
-    const has = this.#selectHas.get(...range, ...range, ...range);
+    const has = this.#selectHas.get(...range, ...range, ...range, ...range);
     const state: QueueState = {
       number: row.number,
       row: { ...settings, name, createdAt: row.created_at },
@@ -85,7 +85,12 @@ export class QueueStates {
       bytes: row.bytes,
       prefix: { end: queueStart(row.number), until: 0 },
       held: undefined,
-      has: { dues: has?.dues === 1, members: has?.members === 1, stories: has?.stories === 1 },
+      has: {
+        dues: has?.dues === 1,
+        members: has?.members === 1,
+        stories: has?.stories === 1,
+        asks: has?.asks === 1,
+      },
     };
     this.#states.set(name, state);
     return state;
@@ -143,6 +148,13 @@ export function noteVisible(state: QueueState, key: number, visibleAt: number, n
   if (key >= state.prefix.end) return;
   if (visibleAt <= now) state.prefix.end = key;
   else state.prefix.until = Math.min(state.prefix.until, visibleAt);
+}
+
+interface HasColumns {
+  readonly dues: number;
+  readonly members: number;
+  readonly stories: number;
+  readonly asks: number;
 }
 
 interface Row {

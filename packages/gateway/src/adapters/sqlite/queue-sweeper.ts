@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import { QUEUES_MAX, queueEnd, queueOfKey, queueStart } from '../../core/message-key.ts';
+import type { Notices } from './notices.ts';
 
 /** Runs work in the next group of writes. */
 export type Write = <Result>(work: () => Result) => Promise<Result>;
@@ -22,10 +23,10 @@ export class QueueSweeper {
   #queue: number | undefined;
   #isRunning = false;
 
-  constructor(database: Database.Database, write: Write) {
+  constructor(database: Database.Database, write: Write, notices: Notices) {
     this.#write = write;
     this.#find = prepareFind(database);
-    this.#sweep = prepareSweep(database);
+    this.#sweep = prepareSweep(database, notices);
   }
 
   /** Looks for what an earlier start left, and begins if there is any. */
@@ -83,8 +84,13 @@ function prepareFind(database: Database.Database): () => number | undefined {
     }) ?? findBy((queue) => nextSend.get(queue) ?? undefined);
 }
 
-/** Deletes a batch of a deleted queue's rows. Returns whether there may be more. */
-function prepareSweep(database: Database.Database): (queue: number) => boolean {
+const DELETED = { code: 'queue-deleted' } as const;
+
+/**
+ * Deletes a batch of a deleted queue's rows; who asked what becomes of one of its messages is told in the same transaction.
+ * Returns whether there may be more.
+ */
+function prepareSweep(database: Database.Database, notices: Notices): (queue: number) => boolean {
   const isQueue = database.prepare<[number]>('SELECT 1 FROM queues WHERE number = ?');
   const select = database.prepare<[number, number, number], { key: number; bytes: number }>(
     `SELECT key, length(head) + length(body) AS bytes FROM messages
@@ -98,12 +104,21 @@ function prepareSweep(database: Database.Database): (queue: number) => boolean {
     'DELETE FROM sends WHERE queue = ? AND id IN (SELECT id FROM sends WHERE queue = ? LIMIT ?)',
   );
 
+  const deletedAt = database
+    .prepare<[number], number>('SELECT deleted_at FROM deleted_queues WHERE queue = ?')
+    .pluck();
+  const forget = database.prepare<[number]>('DELETE FROM deleted_queues WHERE queue = ?');
+
   return (queue) => {
     // The transaction that deleted the queue was taken back after all.
     if (isQueue.get(queue) !== undefined) return false;
     const rows = select.all(queueStart(queue), queueEnd(queue), BATCH_ROWS);
     const [first] = rows;
-    if (first === undefined) return deleteSends.run(queue, queue, BATCH_ROWS).changes > 0;
+    if (first === undefined) {
+      if (deleteSends.run(queue, queue, BATCH_ROWS).changes > 0) return true;
+      forget.run(queue);
+      return false;
+    }
     let last = first;
     let bytes = 0;
     for (const row of rows) {
@@ -111,6 +126,7 @@ function prepareSweep(database: Database.Database): (queue: number) => boolean {
       bytes += row.bytes;
       if (bytes >= BATCH_BYTES) break;
     }
+    notices.tellRange(first.key, last.key, () => DELETED, deletedAt.get(queue) ?? 0);
     deleteMessages.run(first.key, last.key);
     for (const statement of deleteBeside) statement.run(first.key, last.key);
     return true;

@@ -10,7 +10,8 @@ import type {
   JobStep,
   JobStepRequest,
   LeasedMessage,
-  LostRecord,
+  LostPage,
+  LostRequest,
   NewJob,
   PeekPage,
   PeekRequest,
@@ -30,10 +31,12 @@ import { Generations } from './generations.ts';
 import { GroupCommit } from './group-commit.ts';
 import { LogCycle } from './log-cycle.ts';
 import { migrate } from './migrate.ts';
+import { Notices } from './notices.ts';
 import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open-database.ts';
 import { prepareAppend } from './operations/append.ts';
 import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
 import { prepareEndMessages } from './operations/end-messages.ts';
+import { prepareFindLease } from './operations/find-lease.ts';
 import { prepareGroups } from './operations/groups.ts';
 import { prepareInsertMessages } from './operations/insert-messages.ts';
 import { type Jobs, prepareJobs } from './operations/jobs.ts';
@@ -122,6 +125,7 @@ function initialise(database: Database.Database, log: LogCycle): void {
 class SqliteStore implements GatewayStore {
   readonly #generations: Generations;
   readonly #lost: LostRanges;
+  readonly #notices: Notices;
   readonly #retire: RetireEpochs;
   readonly #listDevices: ListDevices;
   readonly #database: Database.Database;
@@ -152,27 +156,35 @@ class SqliteStore implements GatewayStore {
     this.#generations.get();
     this.#lost = new LostRanges(database, symbols);
     this.#queues = new QueueStates(database);
-    const rows = { symbols, queues: this.#queues, generations: this.#generations, lost: this.#lost };
-    this.#load = prepareLoadSnapshot(database, rows);
+    this.#notices = new Notices(database, symbols);
+    const rows = {
+      symbols,
+      queues: this.#queues,
+      generations: this.#generations,
+      lost: this.#lost,
+      notices: this.#notices,
+    };
+    this.#load = prepareLoadSnapshot(database, rows, prepareFindLease(database, this.#queues));
     this.#retire = prepareRetireEpochs(database, symbols);
     this.#listDevices = prepareListDevices(database);
     this.#dues = new Dues(database);
     const groups = prepareGroups(database);
-    const insert = prepareInsertMessages(database, this.#dues, groups);
-    const takeOut = prepareTakeOut(database, this.#dues, groups);
+    const insert = prepareInsertMessages(database, this.#dues, groups, this.#notices);
+    const takeOut = prepareTakeOut(database, this.#dues, groups, this.#notices);
     const putQueue = preparePutQueue(database, this.#queues);
     const ending = prepareEndMessages(database, {
       queues: this.#queues,
       takeOut,
       insert,
       putQueue,
+      notices: this.#notices,
       onUnjournaled: (queue, messages) =>
         this.#unjournaled.set(queue, (this.#unjournaled.get(queue) ?? 0) + messages),
     });
     const append = prepareAppend(symbols, insert);
-    this.#write = prepareWriteChange(database, rows, { append, putQueue });
     this.#receive = prepareReceive(database, symbols, this.#queues, this.#dues);
     this.#settle = prepareSettle(database, this.#queues, this.#dues, ending);
+    this.#write = prepareWriteChange(database, rows, { append, putQueue, settle: this.#settle });
     this.#jobs = prepareJobs(database, this.#queues, ending);
     this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
     this.#peek = preparePeek(database, symbols, this.#queues);
@@ -180,7 +192,10 @@ class SqliteStore implements GatewayStore {
     this.#prune = preparePruneSends(database);
     this.#commits = new GroupCommit(database, log, {
       isGroupFull: () => this.#groupBytes >= GROUP_BYTES_MAX,
-      onGroupEnd: () => (this.#groupBytes = 0),
+      onGroupEnd: () => {
+        this.#groupBytes = 0;
+        this.#notices.announce();
+      },
       onTakenBack: () => {
         symbols.forget();
         this.#queues.forgetAll();
@@ -190,7 +205,7 @@ class SqliteStore implements GatewayStore {
       },
       onFailure: (error) => onFailure?.(error),
     });
-    this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work));
+    this.#sweeper = new QueueSweeper(database, (work) => this.#commits.write(work), this.#notices);
     this.#sweeper.resume();
   }
 
@@ -281,8 +296,8 @@ class SqliteStore implements GatewayStore {
     });
   }
 
-  listLost(limit: number): Promise<readonly LostRecord[]> {
-    return this.#commits.read(() => this.#lost.list(limit));
+  listLost(request: LostRequest): Promise<LostPage> {
+    return this.#commits.read(() => this.#lost.list(request));
   }
 
   listDevices(request: { readonly after?: DeviceId; readonly limit: number }): Promise<readonly DeviceRow[]> {
@@ -299,6 +314,15 @@ class SqliteStore implements GatewayStore {
     // Mostly there is nothing to do: then nobody has to wait for a commit.
     if (!(await this.#commits.read(() => this.#prune.isDue(before)))) return 0;
     return this.#commits.write(() => this.#prune.prune(before, max));
+  }
+
+  async pruneNotices(before: number, max: number): Promise<number> {
+    if (!(await this.#commits.read(() => this.#notices.isPruneDue(before)))) return 0;
+    return this.#commits.write(() => this.#notices.prune(before, max));
+  }
+
+  watchNotices(listener: (devices: ReadonlySet<DeviceId>) => void): () => void {
+    return this.#notices.watch(listener);
   }
 
   async backup(file: string): Promise<void> {

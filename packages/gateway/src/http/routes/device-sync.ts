@@ -11,14 +11,12 @@ import { syncDevice } from '../../shell/device-sync.ts';
 import type { Intake } from '../../shell/intake.ts';
 import type { Api } from '../api.ts';
 import { RequestError } from '../problem.ts';
-import { hasMediaType, readBody } from '../read-body.ts';
+import { hasMediaType, overloaded, readBody } from '../read-body.ts';
 
 export interface DeviceSyncPorts {
   readonly intake: Intake;
   readonly failpoints: Failpoints;
 }
-
-const BUSY_RETRY_MS = 1_000;
 
 /** One exchange of a device over plain HTTP: for service workers, and for networks that break WebSockets. */
 export function addDeviceSyncRoute(api: Api, { intake, failpoints }: DeviceSyncPorts): void {
@@ -38,19 +36,20 @@ export function addDeviceSyncRoute(api: Api, { intake, failpoints }: DeviceSyncP
           mediaType: FRAMES_MEDIA_TYPE,
         },
       },
-      problems: ['malformed-frame', 'unexpected-frame', 'busy'],
+      problems: ['malformed-frame', 'unexpected-frame'],
     },
-    async ({ c, principal }) => {
+    async ({ c, principal, inputShare }) => {
       if (!hasMediaType(c, FRAMES_MEDIA_TYPE)) {
         throw new RequestError('unsupported-media-type', `the body has to be ${FRAMES_MEDIA_TYPE}`);
       }
       // Before the body is read: it is what there is no room for.
-      if (intake.isOverloaded()) {
-        throw new RequestError('busy', 'the gateway has too much to do', { retryAfterMs: BUSY_RETRY_MS });
-      }
+      if (intake.isOverloaded()) throw overloaded();
       failpoints.reach('frame-received');
-      const frames = unpackFrames(await readBody(c, LIMITS.syncBytes)).map((bytes) => decodeUp(bytes));
+      const body = await readBody(c, LIMITS.syncBytes, inputShare);
+      const frames = unpackFrames(body).map((bytes) => decodeUp(bytes));
       failpoints.reach('frame-parsed');
+      // From here on the pushes count, each until it is committed.
+      inputShare.release();
       const replies = await syncDevice(intake, principal, frames);
       const answer = packFrames(replies.map((frame) => encodeDown(frame)));
       return new Response(answer, { headers: { 'content-type': FRAMES_MEDIA_TYPE } });

@@ -9,7 +9,7 @@ import type { Conditions } from '../../ports/conditions.ts';
 import type { GatewayStore, QueueInfo, QueueRow, Scope, Snapshot } from '../../ports/gateway-store.ts';
 import type { Arrivals } from '../../shell/arrivals.ts';
 import { type Api, requirePermission } from '../api.ts';
-import { RequestError } from '../problem.ts';
+import { queueNotFound, RequestError } from '../problem.ts';
 import {
   addressParams,
   queueAnswer,
@@ -184,7 +184,7 @@ function addPauseRoutes(api: Api, { store, clock, arrivals }: QueueRoutePorts): 
   add('resume', 'Resume a paused queue', 'Consumers that wait are woken; devices come back by themselves.');
 }
 
-function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
+function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
   api.route(
     {
       method: 'delete',
@@ -202,7 +202,10 @@ function addDeleteRoute(api: Api, { store }: QueueRoutePorts): void {
       await store.transact({ queues: [queue] }, (snapshot) => {
         if (!snapshot.queues.has(queue)) throw queueNotFound(queue);
         const ifEmpty = query.messages !== 'delete';
-        return { changes: [{ type: 'delete-queue', name: queue, ifEmpty }], result: undefined };
+        return {
+          changes: [{ type: 'delete-queue', name: queue, ifEmpty, at: clock.now() }],
+          result: undefined,
+        };
       });
       return c.body(null, 204);
     },
@@ -233,10 +236,6 @@ function changed(row: QueueRow, body: QueueSettingsJson): QueueRow {
     ...(quotaBytes === undefined || quotaBytes === null ? {} : { quotaBytes }),
     ...(schemaText === undefined || schemaText === 'null' ? {} : { schema: schemaText }),
   };
-}
-
-export function queueNotFound(queue: string): RequestError {
-  return new RequestError('queue-not-found', `no queue is named ${queue}`);
 }
 
 /** Whoever lets messages go to another queue must be allowed to send there. */

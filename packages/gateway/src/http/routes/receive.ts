@@ -1,4 +1,3 @@
-import { isPlainText } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
 import { deadLetterQueueOf, parentOf } from '../../core/queue-address.ts';
 import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
@@ -6,8 +5,8 @@ import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
 import { type Api, requirePermission } from '../api.ts';
 import { isoTime } from '../iso-time.ts';
 import { messageJson } from '../message-json.ts';
-import { addressParams, receivedMessage } from '../schemas.ts';
-import { queueNotFound } from './queues.ts';
+import { queueNotFound } from '../problem.ts';
+import { addressParams, nackDelayMs, receipt, receivedMessage, rejectReason } from '../schemas.ts';
 
 export interface ReceiveRouteSettings {
   /** Aborted when the gateway stops: long polls answer at once. */
@@ -18,10 +17,8 @@ export interface ReceiveRouteSettings {
 const RECEIVE_MAX = 1024;
 const SETTLE_MAX = 4096;
 const SETTLE_BYTES_MAX = 1024 * 1024;
-const REASON_CHARACTERS_MAX = 512;
 const LEASE_MS_DEFAULT = 30_000;
 const LEASE_MS_MAX = 12 * 60 * 60 * 1000;
-const NACK_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 /** Proxies cut answers that take longer than a minute. */
 const WAIT_MS_MAX = 50_000;
 
@@ -90,23 +87,18 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
   );
 }
 
-const receipt = z.string().min(1).max(256);
-
-/** For people: what stands in a log, not a document. */
-const reason = z.string().max(REASON_CHARACTERS_MAX).refine(isPlainText, 'has control characters');
-
 const settleBody = z
   .object({
     ack: z.array(receipt).optional().openapi({ description: 'Done: the messages leave the queue.' }),
     nack: z
-      .array(z.object({ receipt, delayMs: z.int().min(0).max(NACK_DELAY_MS_MAX).optional() }))
+      .array(z.object({ receipt, delayMs: nackDelayMs.optional() }))
       .optional()
       .openapi({
         description:
           "Not done: to be handed out again, after `delayMs` or the queue's own delay. The last delivery ends the message.",
       }),
     reject: z
-      .array(z.object({ receipt, reason: reason.optional() }))
+      .array(z.object({ receipt, reason: rejectReason.optional() }))
       .optional()
       .openapi({ description: 'Never to be done: the message is a dead letter, with this reason.' }),
     extend: z

@@ -201,9 +201,9 @@ export function endingsSuite(reopen: () => Promise<GatewayStore>, store: () => G
   test('a queue is deleted with its subqueues, and is not empty while one holds a message', async () => {
     await makeQueue({}, 1);
     await settle(NOW, { type: 'reject', receipt: (await receiveOne()).receipt });
-    const deleting = write(store(), { type: 'delete-queue', name: 'orders', ifEmpty: true });
+    const deleting = write(store(), { type: 'delete-queue', name: 'orders', ifEmpty: true, at: NOW });
     await expect(deleting).rejects.toMatchObject({ code: 'queue-not-empty' });
-    await write(store(), { type: 'delete-queue', name: 'orders' });
+    await write(store(), { type: 'delete-queue', name: 'orders', at: NOW });
     expect(await store().listQueues(NOW)).toEqual([]);
     await makeQueue({});
     expect(await deadLetters(NOW)).toEqual([]);

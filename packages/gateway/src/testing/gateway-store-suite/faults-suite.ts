@@ -1,7 +1,8 @@
 import { streamKeyText } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
-import type { GatewayStore, LeasedMessage } from '../../ports/gateway-store.ts';
+import type { Change, FateNotice, GatewayStore, LeasedMessage } from '../../ports/gateway-store.ts';
 import {
+  deviceId,
   messageId,
   NOW,
   numbersIn,
@@ -90,12 +91,18 @@ async function push(store: GatewayStore, ledger: Ledger, epoch: number, count: n
         if (append?.type !== 'append' || advance?.type !== 'advance')
           throw new Error('an append and an advance expected');
         return {
-          changes: [append, { type: 'refuse', stream: key, fate: refused }, { ...advance, from }],
+          changes: [asking(append), { type: 'refuse', stream: key, fate: refused }, { ...advance, from }],
           result: from + count,
         };
       })
       .then((accepted) => ledger.acknowledged.set(epoch, accepted)),
   );
+}
+
+/** Every message asks what becomes of it: its end and its notice are one. */
+function asking(append: Extract<Change, { type: 'append' }>): Change {
+  const messages = append.messages.map((message) => ({ ...message, terms: { tellsFate: true } as const }));
+  return { ...append, messages };
 }
 
 async function takeAndRemove(store: GatewayStore, ledger: Ledger): Promise<void> {
@@ -132,6 +139,7 @@ async function check(harness: GatewayStoreHarness, ledger: Ledger): Promise<void
       }),
     );
     const expected: number[] = [];
+    const removed: number[] = [];
     for (const epoch of EPOCHS) {
       const stream = streams.get(streamKeyText(streamKey(epoch)));
       const accepted = stream?.accepted ?? 0;
@@ -142,16 +150,27 @@ async function check(harness: GatewayStoreHarness, ledger: Ledger): Promise<void
         const isGone =
           ledger.removed.has(name) || (ledger.perhapsRemoved.has(name) && !present.includes(name));
         if (!refused.has(number) && !isGone) expected.push(name);
+        if (!refused.has(number) && isGone) removed.push(name);
       }
       expect(Math.max(0, ...refused)).toBeLessThanOrEqual(accepted);
     }
     expect(present.toSorted((left, right) => left - right)).toEqual(expected);
+    const told = await noticesOf(store);
+    expect(numbersOf(told).toSorted((left, right) => left - right)).toEqual(removed);
+    expect(told.map(({ number }) => number)).toEqual(told.map((_, index) => index + 1));
     const info = await store.getQueue('orders', NOW);
     expect((info?.ready ?? 0) + (info?.leased ?? 0) + (info?.delayed ?? 0)).toBe(present.length);
     await write(store, { type: 'put-queue', row: queueRow('still-usable') });
   } finally {
     await store.close();
   }
+}
+
+function noticesOf(store: GatewayStore): Promise<readonly FateNotice[]> {
+  return store.transact({ device: deviceId(1), notices: { max: 1000 } }, ({ notices }) => ({
+    changes: [],
+    result: notices?.rows ?? [],
+  }));
 }
 
 async function ignoreFailure(call: Promise<unknown>): Promise<void> {

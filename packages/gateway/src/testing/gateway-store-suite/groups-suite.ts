@@ -128,7 +128,7 @@ export function groupsSuite(store: () => GatewayStore): void {
         queue: 'orders',
         messages: [newMessage(1, { terms: { groupId: 'a', expiresAt: 1 } })],
       },
-      { type: 'delete-queue', name: 'no-such-queue' },
+      { type: 'delete-queue', name: 'no-such-queue', at: NOW },
     );
     await expect(failing).rejects.toMatchObject({ code: 'queue-not-found' });
     await send([2, 'a']);

@@ -117,7 +117,7 @@ export function jobsSuite(reopen: () => Promise<GatewayStore>, store: () => Gate
     await withQueue(1);
     await write(store(), { type: 'put-queue', row: queueRow('visits') });
     await run(await start('move', { target: 'visits;kept' }));
-    await write(store(), { type: 'delete-queue', name: 'orders' });
+    await write(store(), { type: 'delete-queue', name: 'orders', at: NOW });
     const stuck = await run(await start('redrive', { queue: 'visits;kept' }));
     expect(stuck.job).toMatchObject({ looked: 1, done: 0, state: 'done' });
     await run(await start('redrive', { queue: 'visits;kept', target: 'visits' }));
@@ -138,7 +138,7 @@ export function jobsSuite(reopen: () => Promise<GatewayStore>, store: () => Gate
     expect(await reopened.listJobs()).toEqual(before);
     await store().stepJob({ id: two.id, max: 1, now: NOW });
     expect(await numbersIn(store())).toEqual([5, 6]);
-    await write(store(), { type: 'delete-queue', name: 'orders' });
+    await write(store(), { type: 'delete-queue', name: 'orders', at: NOW });
     await withQueue(3);
     expect((await run(two)).job).toMatchObject({ state: 'done', done: 2 });
     expect(await numbersIn(store())).toEqual([1, 2, 3]);

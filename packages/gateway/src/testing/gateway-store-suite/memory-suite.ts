@@ -30,35 +30,66 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
 
   test('a changed generation is in force at once, survives, and remembers those before it', async () => {
     const first = store().generation;
-    await write(store(), { type: 'change-generation', generation: generation(1), former: [] });
-    await write(store(), {
-      type: 'change-generation',
-      generation: generation(2),
-      former: [generation(9), first],
-    });
-    const expected = { current: generation(2), former: new Set([first, generation(1), generation(9)]) };
+    expect((await load({})).generations).not.toHaveProperty('mintedIn');
+    await write(store(), { type: 'change-generation', generation: generation(1) });
+    await write(
+      store(),
+      { type: 'change-generation', generation: generation(2) },
+      { type: 'put-former', generation: generation(9) },
+      { type: 'put-former', generation: first },
+    );
+    const { opening, mintedIn, current, former } = (await load({})).generations;
     expect(store().generation).toBe(generation(2));
-    expect((await load({})).generations).toMatchObject(expected);
-    const { opening } = (await load({})).generations;
+    expect(current).toBe(generation(2));
+    expect([...former]).toEqual([first, generation(1), generation(9)]);
+    expect(mintedIn).toBe(opening);
     await store().close();
     const reopened = await harness().open();
-    expect((await load({}, reopened)).generations).toMatchObject(expected);
-    const isSame = (await load({}, reopened)).generations.opening === opening;
+    const found = (await load({}, reopened)).generations;
+    expect(found).toMatchObject({ current, mintedIn });
+    expect([...found.former]).toEqual([...former]);
     // What several gateways share is opened anew when its server starts.
-    expect(isSame).toBe(harness().isShared);
+    expect(found.opening === opening).toBe(harness().isShared);
     await reopened.close();
+  });
+
+  test('former generations keep their order, and go when they are removed', async () => {
+    const numbers = [9, 3, 7, 1];
+    for (const number of numbers)
+      await write(store(), { type: 'put-former', generation: generation(number) });
+    const former = async (): Promise<readonly GenerationId[]> => [...(await load({})).generations.former];
+    expect(await former()).toEqual(numbers.map(generation));
+    await write(
+      store(),
+      { type: 'remove-former', generation: generation(9) },
+      { type: 'remove-former', generation: generation(5) },
+      { type: 'put-former', generation: generation(9) },
+      { type: 'put-former', generation: generation(7) },
+    );
+    expect(await former()).toEqual([3, 7, 1, 9].map(generation));
+    const failed = write(
+      store(),
+      { type: 'remove-former', generation: generation(3) },
+      { type: 'put-former', generation: generation(4) },
+      { type: 'delete-queue', name: 'other', at: NOW },
+    );
+    await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
+    expect(await former()).toEqual([3, 7, 1, 9].map(generation));
   });
 
   test('a generation that was changed in a transaction that failed is not in force', async () => {
     const first = store().generation;
     const failed = write(
       store(),
-      { type: 'change-generation', generation: generation(1), former: [generation(9)] },
+      { type: 'change-generation', generation: generation(1) },
+      { type: 'put-former', generation: generation(9) },
       ...pushChanges(streamKey(1), 0, 1),
     );
     await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(store().generation).toBe(first);
-    expect((await load({})).generations).toMatchObject({ current: first, former: new Set() });
+    const { generations } = await load({});
+    expect(generations).toMatchObject({ current: first, former: new Set() });
+    expect(generations).not.toHaveProperty('mintedIn');
   });
 
   test('a backup has a generation of its own and knows the one that it was made of', async () => {
@@ -82,11 +113,12 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
       { type: 'put-lost', stream: streamKey(1), range: RANGE },
     );
     expect(await streamAt(streamKey(1))).toMatchObject({ lost: [RANGE, later] });
-    expect(await store().listLost(10)).toEqual([
-      { ...RANGE, stream: streamKey(1) },
-      { ...later, stream: streamKey(1) },
-    ]);
-    expect(await store().listLost(1)).toHaveLength(1);
+    expect(await store().listLost({ limit: 10 })).toEqual({
+      ranges: [
+        { ...RANGE, stream: streamKey(1) },
+        { ...later, stream: streamKey(1) },
+      ],
+    });
     await write(
       store(),
       { type: 'remove-lost', stream: streamKey(1), first: 3 },
@@ -98,11 +130,49 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
       store(),
       { type: 'remove-lost', stream: streamKey(1), first: 5 },
       { type: 'put-lost', stream: streamKey(1), range: { ...RANGE, first: 1 } },
-      { type: 'delete-queue', name: 'other' },
+      { type: 'delete-queue', name: 'other', at: NOW },
     );
     await expect(failed).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await streamAt(streamKey(1))).toMatchObject({ lost: [{ ...RANGE, first: 5 }, later] });
   });
+
+  test('lost ranges are listed page by page, also while some of them go', async () => {
+    const streams = [1, 2, 3].map((epoch) => streamKey(epoch));
+    const firsts = [3, 5, 20];
+    const records = streams.flatMap((stream) =>
+      firsts.map((first) => ({ ...RANGE, first, last: first + 1, stream })),
+    );
+    await write(store(), { type: 'put-queue', row: queueRow() });
+    for (const stream of streams) await write(store(), ...pushChanges(stream, 0, 30));
+    await write(
+      store(),
+      ...records.map(({ stream, ...range }): Change => ({ type: 'put-lost', stream, range })),
+    );
+    const first = await store().listLost({ limit: 2 });
+    const [one, two] = first.ranges;
+    if (one === undefined || two === undefined || first.cursor === undefined) throw new Error('no full page');
+    await write(store(), { type: 'remove-lost', stream: two.stream, first: two.first });
+    const second = await store().listLost({ limit: 5, cursor: first.cursor });
+    expect(second.ranges).toHaveLength(5);
+    const third = await store().listLost({ limit: 2, ...second });
+    expect(third).not.toHaveProperty('cursor');
+    const all = [first, second, third].flatMap(({ ranges }) => ranges);
+    expect(all).toHaveLength(records.length);
+    expect(all).toEqual(expect.arrayContaining(records));
+    for (const stream of streams) {
+      const ofStream = all.filter(({ stream: other }) => other.epoch === stream.epoch);
+      expect(ofStream.map((range) => range.first)).toEqual(firsts);
+    }
+  });
+
+  test.each(['', '-', 'x', '1.2.3', '1.2.3.4.5', 'z'.repeat(400)])(
+    'a cursor that no page of lost ranges ended with is refused: %j',
+    async (cursor) => {
+      await expect(store().listLost({ cursor, limit: 1 })).rejects.toMatchObject({
+        code: 'invalid-request',
+      });
+    },
+  );
 
   test('devices are listed by id, page by page', async () => {
     for (const number of [3, 1, 2]) await write(store(), { type: 'put-device', row: deviceRow(number) });
@@ -128,7 +198,7 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
     expect([...snapshot.retired]).toEqual([epochId(1)]);
     expect([...snapshot.epochs.keys()]).toEqual([epochId(2), epochId(3)]);
     expect([...snapshot.streams.keys()]).toEqual([streamKeyText(streamKey(2)), streamKeyText(streamKey(3))]);
-    expect(await store().listLost(10)).toEqual([]);
+    expect(await store().listLost({ limit: 10 })).toEqual({ ranges: [] });
     // Its messages are the queue's.
     expect(await numbersIn(store())).toHaveLength(6);
     await store().close();

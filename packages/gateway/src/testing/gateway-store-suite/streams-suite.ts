@@ -1,5 +1,6 @@
 import { type SessionNonce, type StreamKey, streamKeyText } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
+import { sendKeyText } from '../../core/snapshot-keys.ts';
 import type { GatewayStore, Snapshot, StreamRow } from '../../ports/gateway-store.ts';
 import {
   deviceId,
@@ -41,6 +42,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       queues: new Map(),
       usage: new Map(),
       sends: new Map(),
+      leases: new Map(),
     });
     expect(await store().listQueues(NOW)).toEqual([]);
     expect(await store().getQueue('orders', NOW)).toBeUndefined();
@@ -203,7 +205,7 @@ export function streamsSuite(store: () => GatewayStore): void {
           { queue, id: messageId(2) },
         ],
       });
-    expect((await ask('orders')).sends).toEqual(new Map([[messageId(1), row]]));
+    expect((await ask('orders')).sends).toEqual(new Map([[sendKeyText('orders', messageId(1)), row]]));
     expect((await ask('visits')).sends).toEqual(new Map());
     await expect(write(store(), { type: 'put-send', queue: 'no-such-queue', row })).rejects.toMatchObject({
       code: 'queue-not-found',
@@ -226,7 +228,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       now: NOW,
       leaseTokens: ['token'],
     });
-    await write(store(), { type: 'delete-queue', name: 'orders' });
+    await write(store(), { type: 'delete-queue', name: 'orders', at: NOW });
 
     expect(await store().getQueue('orders', NOW)).toBeUndefined();
     await expect(
@@ -236,7 +238,7 @@ export function streamsSuite(store: () => GatewayStore): void {
     await expect(write(store(), ...pushChanges(streamKey(1), 3, 4))).rejects.toMatchObject({
       code: 'queue-not-found',
     });
-    await expect(write(store(), { type: 'delete-queue', name: 'orders' })).rejects.toMatchObject({
+    await expect(write(store(), { type: 'delete-queue', name: 'orders', at: NOW })).rejects.toMatchObject({
       code: 'queue-not-found',
     });
     const settlements = [{ type: 'ack', receipt: leased?.receipt ?? '' }] as const;
@@ -281,7 +283,7 @@ export function streamsSuite(store: () => GatewayStore): void {
         queue: number % 2 === 0 ? 'visits' : 'orders',
         id: messageId(number),
       }));
-      return [...(await load({ sends })).sends.keys()];
+      return [...(await load({ sends })).sends.values()].map(({ id }) => id);
     };
     expect(await store().pruneSends(NOW + 1, 10)).toBe(0);
     expect(await known()).toHaveLength(5);
@@ -296,7 +298,7 @@ export function streamsSuite(store: () => GatewayStore): void {
     await write(store(), { type: 'put-queue', row: queueRow() }, ...pushChanges(streamKey(1), 0, 3));
     await write(
       store(),
-      { type: 'delete-queue', name: 'orders' },
+      { type: 'delete-queue', name: 'orders', at: NOW },
       { type: 'put-queue', row: queueRow() },
       ...pushChanges(streamKey(1), 3, 4),
     );
@@ -312,7 +314,7 @@ export function streamsSuite(store: () => GatewayStore): void {
       now: NOW,
       leaseTokens: ['token'],
     });
-    const deletion = { type: 'delete-queue', name: 'orders', ifEmpty: true } as const;
+    const deletion = { type: 'delete-queue', name: 'orders', ifEmpty: true, at: NOW } as const;
     await expect(write(store(), deletion)).rejects.toMatchObject({
       name: 'StoreError',
       code: 'queue-not-empty',

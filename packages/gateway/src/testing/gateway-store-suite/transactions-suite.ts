@@ -1,5 +1,6 @@
 import { streamKeyText } from '@fieldpost/protocol';
 import { expect, test } from 'vitest';
+import { sendKeyText } from '../../core/snapshot-keys.ts';
 import type { GatewayStore } from '../../ports/gateway-store.ts';
 import {
   append,
@@ -72,8 +73,8 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
     await append(store(), newMessages(1, 3));
     const failing = write(
       store(),
-      { type: 'delete-queue', name: 'orders' },
-      { type: 'delete-queue', name: 'orders' },
+      { type: 'delete-queue', name: 'orders', at: NOW },
+      { type: 'delete-queue', name: 'orders', at: NOW },
     );
     await expect(failing).rejects.toMatchObject({ code: 'queue-not-found' });
     expect(await numbersIn(store())).toEqual([1, 2, 3]);
@@ -180,8 +181,12 @@ export function transactionsSuite(harness: () => GatewayStoreHarness, store: () 
         queues: new Map([['orders', queueRow()]]),
         usage: new Map(),
         sends: new Map([
-          [messageId(9), { id: messageId(9), contentHash: new Uint8Array([1, 2]), sentAt: NOW }],
+          [
+            sendKeyText('orders', messageId(9)),
+            { id: messageId(9), contentHash: new Uint8Array([1, 2]), sentAt: NOW },
+          ],
         ]),
+        leases: new Map(),
       });
       const { messages } = await reopened.peek({ queue: 'orders', limit: 10, bodies: true, now: NOW });
       expect(messages.map(({ state, deliveryCount }) => ({ state, deliveryCount }))).toEqual([

@@ -11,20 +11,12 @@ import {
 import { newQueueRow } from '../../../core/queue-settings.ts';
 import type { DeliveryTerms } from '../../../ports/gateway-store.ts';
 import type { InsertedMessage } from '../message-inserts.ts';
+import type { LeavingMessages } from '../notices.ts';
 import { TryAgain } from '../postgres-error.ts';
 import type { QueueState } from '../queue-rows.ts';
 import { count, type QueueWork } from '../queue-work.ts';
 import { priorityOfRow, storyOfRow } from '../stored-message.ts';
 import { discard, type TakenMessage, takeOut } from './take-out.ts';
-
-/** Why a message leaves its queue. */
-export interface Leaving {
-  readonly code: string;
-  readonly reason?: string;
-}
-
-/** Messages that leave their queue, by key. */
-export type LeavingMessages = ReadonlyMap<number, Leaving>;
 
 /** The messages are gone, each with its fate: consumed (`received`), expired, purged. */
 export async function endMessages(
@@ -35,9 +27,8 @@ export async function endMessages(
 ): Promise<void> {
   const { name, journal } = queue.row;
   const isCopied = journal && !isJournal(name) && !isDeadLetterQueue(name);
-  const keys = [...fates.keys()];
-  if (isCopied) await copyToJournal(work, queue, await takeOut(work, queue, keys, now), fates, now);
-  else await discard(work, queue, keys, now);
+  if (isCopied) await copyToJournal(work, queue, await takeOut(work, queue, fates, now, 'ended'), fates, now);
+  else await discard(work, queue, fates, now);
   await dropIfEmpty(work, name);
 }
 
@@ -48,19 +39,35 @@ export function deadLetter(
   fates: LeavingMessages,
   now: number,
 ): Promise<void> {
-  return moveMessages(work, queue, fates, deadLetterQueueOf(queue.row.name), now);
+  return move(work, queue, fates, { target: deadLetterQueueOf(queue.row.name), how: 'ended', now });
 }
 
 /** The messages go to the end of another queue. */
-export async function moveMessages(
+export function moveMessages(
   work: QueueWork,
   queue: QueueState,
   fates: LeavingMessages,
-  target: string,
-  now: number,
-  terms?: (message: TakenMessage) => DeliveryTerms,
+  going: Pick<Going, 'target' | 'now' | 'terms'>,
 ): Promise<void> {
-  const taken = await takeOut(work, queue, [...fates.keys()], now);
+  return move(work, queue, fates, { ...going, how: 'moved' });
+}
+
+/** Where messages go, and whether they have ended by it. */
+interface Going {
+  readonly target: string;
+  readonly how: 'ended' | 'moved';
+  readonly now: number;
+  /** What a message asks of the queue that it comes to. */
+  readonly terms?: (message: TakenMessage) => DeliveryTerms;
+}
+
+async function move(
+  work: QueueWork,
+  queue: QueueState,
+  fates: LeavingMessages,
+  { target, how, now, terms }: Going,
+): Promise<void> {
+  const taken = await takeOut(work, queue, fates, now, how);
   await lockOrMake(work, target, now);
   await put(work, target, queue.row.name, taken, { fates, now, terms });
   await dropIfEmpty(work, queue.row.name);

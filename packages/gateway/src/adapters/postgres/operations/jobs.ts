@@ -19,14 +19,23 @@ import {
 } from '../../../core/message-key.ts';
 import { parentOf } from '../../../core/queue-address.ts';
 import { QueueRoom } from '../../../core/queue-room.ts';
-import type { JobRow, JobStep, JobStepRequest, NewJob, QueueUsage } from '../../../ports/gateway-store.ts';
+import type {
+  DeliveryTerms,
+  JobRow,
+  JobStep,
+  JobStepRequest,
+  NewJob,
+  QueueUsage,
+} from '../../../ports/gateway-store.ts';
 import { bigintArray } from '../binary-array.ts';
 import type { Statement } from '../connection.ts';
+import type { Leaving } from '../notices.ts';
 import { type QueueState, usageOf } from '../queue-rows.ts';
 import type { QueueWork } from '../queue-work.ts';
 import { MESSAGE_COLUMNS, type MessageColumns, priorityOfRow, storyOfRow } from '../stored-message.ts';
 import type { Transaction } from '../transaction.ts';
-import { endMessages, type Leaving, moveMessages } from './end-messages.ts';
+import { endMessages, moveMessages } from './end-messages.ts';
+import type { TakenMessage } from './take-out.ts';
 
 /** Jobs that have ended and are still told of. */
 const ENDED_MAX = 100;
@@ -149,9 +158,9 @@ async function apply(
       continue;
     }
     arrivals.push(target);
-    await moveMessages(work, queue, fates, target, now, (message) =>
-      termsAfterMove(propertiesOfHead(message.head), message.sent_at, now),
-    );
+    const terms = (message: TakenMessage): DeliveryTerms =>
+      termsAfterMove(job.queue, propertiesOfHead(message.head), message.sent_at, now);
+    await moveMessages(work, queue, fates, { target, now, terms });
   }
   return arrivals;
 }

@@ -5,21 +5,30 @@ import {
   leaseTerms,
   type Outcome,
 } from '../../../core/failed-delivery.ts';
+import { isLive } from '../../../core/hold-state.ts';
+import { HEAD_BYTES } from '../../../core/message-head.ts';
 import { keyOfPlace } from '../../../core/message-key.ts';
-import { parseReceipt } from '../../../core/receipt.ts';
-import type { QueueRow, Settlement, SettleRequest, SettleResult } from '../../../ports/gateway-store.ts';
+import { parseReceipt, type ReceiptParts } from '../../../core/receipt.ts';
+import type {
+  LiveLease,
+  QueueRow,
+  Settlement,
+  SettleRequest,
+  SettleResult,
+} from '../../../ports/gateway-store.ts';
 import { bigintArray } from '../binary-array.ts';
 import type { Statement } from '../connection.ts';
 import { LAST_LEASE, putDues } from '../dues.ts';
+import type { Leaving } from '../notices.ts';
 import type { QueueState } from '../queue-rows.ts';
 import type { QueueWork } from '../queue-work.ts';
-import { inOrder } from '../transaction.ts';
-import { deadLetter, endMessages, type Leaving } from './end-messages.ts';
+import { inOrder, type Transaction } from '../transaction.ts';
+import { deadLetter, endMessages } from './end-messages.ts';
 
 /** The message before its hold, as everybody locks them; a hold that changed meanwhile is read as it is now. */
 export const LOCK_LEASES: Statement = {
   name: 'settle-lock',
-  text: `SELECT messages.key, until, token, deliveries,
+  text: `SELECT messages.key, until, token, deliveries, octet_length(head) + octet_length(body) - ${HEAD_BYTES} AS bytes,
                 EXISTS (SELECT FROM fieldpost.members WHERE members.key = messages.key) AS is_grouped
          FROM fieldpost.messages JOIN fieldpost.holds ON holds.key = messages.key
          WHERE messages.key = ANY($1::bigint[]) ORDER BY messages.key FOR UPDATE OF messages, holds`,
@@ -38,6 +47,7 @@ interface Lease {
   readonly until: number;
   readonly token: string | null;
   readonly deliveries: number;
+  readonly bytes: number;
   readonly is_grouped: boolean;
 }
 
@@ -47,22 +57,46 @@ export async function settle(work: QueueWork, request: SettleRequest): Promise<r
   await work.queues.read([request.queue]);
   const queue = work.queues.find(request.queue);
   if (queue === undefined) return settlements.map(({ receipt }) => ({ receipt, code: 'lease-lost' }));
-  const asked = settlements.map(({ receipt }) => {
-    const parts = parseReceipt(receipt);
-    const key = parts === undefined ? undefined : keyOfPlace(queue.number, parts.key);
-    return key === undefined || parts === undefined ? undefined : { key, token: parts.token };
-  });
-  const keys = new Set(asked.flatMap((one) => (one === undefined ? [] : [one.key])));
-  const leases = await lockLeases(work, keys);
+  const asked = settlements.map(({ receipt }) => placeOf(queue, receipt));
+  const leases = await lockLeases(work.transaction, asked);
   const settling = new Settling(queue.row, leases, now);
   const results = settlements.map((settlement, index) => settling.settle(settlement, asked[index]));
   await write(work, queue, settling, now);
   return results;
 }
 
-async function lockLeases(work: QueueWork, keys: ReadonlySet<number>): Promise<Map<number, Lease>> {
+/** Locks messages that receipts are of; answers those of them that are live leases, by receipt. */
+export async function lockLive(
+  transaction: Transaction,
+  queue: QueueState,
+  receipts: readonly string[],
+  now: number,
+): Promise<ReadonlyMap<string, LiveLease>> {
+  const asked = receipts.map((receipt) => placeOf(queue, receipt));
+  const leases = await lockLeases(transaction, asked);
+  const live = new Map<string, LiveLease>();
+  for (const [index, receipt] of receipts.entries()) {
+    const place = asked[index];
+    const lease = place === undefined ? undefined : leases.get(place.key);
+    if (isLive(lease, place, now)) live.set(receipt, { bytes: lease.bytes });
+  }
+  return live;
+}
+
+/** A receipt as a message's key in its queue. */
+function placeOf({ number }: QueueState, receipt: string): ReceiptParts | undefined {
+  const parts = parseReceipt(receipt);
+  const key = parts === undefined ? undefined : keyOfPlace(number, parts.key);
+  return key === undefined || parts === undefined ? undefined : { key, token: parts.token };
+}
+
+async function lockLeases(
+  transaction: Transaction,
+  asked: readonly (ReceiptParts | undefined)[],
+): Promise<Map<number, Lease>> {
+  const keys = new Set(asked.flatMap((place) => (place === undefined ? [] : [place.key])));
   if (keys.size === 0) return new Map();
-  const rows = await work.transaction.rows<Lease>(LOCK_LEASES, [bigintArray([...keys])]);
+  const rows = await transaction.rows<Lease>(LOCK_LEASES, [bigintArray([...keys])]);
   return new Map(rows.map((row) => [row.key, row]));
 }
 
@@ -74,8 +108,7 @@ async function write(work: QueueWork, queue: QueueState, settling: Settling, now
       bigintArray(holds.map(([key]) => key)),
       bigintArray(holds.map(([, { until }]) => until)),
       bigintArray(holds.map(([, { visibleAt }]) => visibleAt)),
-      // The driver writes null into the array where there is no token.
-      holds.map(([, { token }]) => token) as readonly string[],
+      holds.map(([, { token }]) => token),
       holds.map(([, { deliveries }]) => deliveries),
     ]);
   }
@@ -111,14 +144,10 @@ class Settling {
     this.#now = now;
   }
 
-  settle(
-    settlement: Settlement,
-    asked: { readonly key: number; readonly token: string } | undefined,
-  ): SettleResult {
+  settle(settlement: Settlement, asked: ReceiptParts | undefined): SettleResult {
     const { receipt } = settlement;
     const lease = asked === undefined ? undefined : this.#leases.get(asked.key);
-    if (lease === undefined || asked === undefined || lease.until <= this.#now || lease.token !== asked.token)
-      return { receipt, code: 'lease-lost' };
+    if (!isLive(lease, asked, this.#now)) return { receipt, code: 'lease-lost' };
     const result = this.#settleLive(settlement, lease);
     if (!this.dead.has(lease.key) && !this.gone.has(lease.key)) return result;
     this.#leases.delete(lease.key);

@@ -3,10 +3,11 @@ import { queueOfKey } from '../../../core/message-key.ts';
 import { bigintArray } from '../binary-array.ts';
 import type { Statement } from '../connection.ts';
 import { areAnyDue, EXPIRY, LAST_LEASE, putDues } from '../dues.ts';
+import type { Leaving } from '../notices.ts';
 import type { QueueState } from '../queue-rows.ts';
 import { count, type QueueWork } from '../queue-work.ts';
 import { inOrder } from '../transaction.ts';
-import { deadLetter, endMessages, type Leaving } from './end-messages.ts';
+import { deadLetter, endMessages } from './end-messages.ts';
 
 /** Messages ended in one transaction: bounds for how long others wait. */
 const BATCH = 1000;

@@ -10,6 +10,7 @@ import {
 } from '../../../core/queue-address.ts';
 import { newQueueRow } from '../../../core/queue-settings.ts';
 import type { DeliveryTerms } from '../../../ports/gateway-store.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueState, QueueStates } from '../queue-states.ts';
 import type { InsertedMessage, InsertMessages } from './insert-messages.ts';
 import type { PutQueue } from './put-queue.ts';
@@ -47,12 +48,13 @@ export interface EndingParts {
   readonly takeOut: TakeOut;
   readonly insert: InsertMessages;
   readonly putQueue: PutQueue;
+  readonly notices: Notices;
   /** Told of messages that ended without a copy, because the journal is full. */
   readonly onUnjournaled: (queue: string, messages: number) => void;
 }
 
 export function prepareEndMessages(database: Database.Database, parts: EndingParts): EndMessages {
-  const { queues, takeOut, insert, putQueue, onUnjournaled } = parts;
+  const { queues, takeOut, insert, putQueue, notices, onUnjournaled } = parts;
   const deleteRow = database.prepare('DELETE FROM queues WHERE number = ? AND messages = 0');
 
   const subqueue = (name: string, now: number): QueueState => {
@@ -95,15 +97,17 @@ export function prepareEndMessages(database: Database.Database, parts: EndingPar
     move,
     deadLetter(queue, fates, now) {
       const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
+      if (queue.has.asks) notices.tell(fates.keys(), leaving, now);
       move(queue, fates.keys(), deadLetterQueueOf(queue.row.name), leaving, now);
     },
     end(queue, fates, now) {
       const { name, journal, journalRetentionMs } = queue.row;
       const isCopied = journal && !isJournal(name) && !isDeadLetterQueue(name);
+      const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
+      if (queue.has.asks) notices.tell(fates.keys(), leaving, now);
       if (!isCopied) takeOut.discard(queue, fates.keys(), now);
       else {
         const taken = takeOut.take(queue, fates.keys(), now);
-        const leaving = (key: number): Leaving => fates.get(key) ?? { code: 'internal' };
         const journalQueue = subqueue(journalOf(name), now);
         const sizes = taken.map(({ bytes }) => bytes);
         const room = journalRoom(queue.row, journalQueue, sizes);

@@ -1,9 +1,11 @@
 import { LIMITS } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
 import { BLOCKED } from '../../../core/hold-state.ts';
+import { idOfHead } from '../../../core/message-head.ts';
 import { arrivalsBefore, priorityStart } from '../../../core/message-key.ts';
 import type { DeliveryTerms, MessageStory } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueState } from '../queue-states.ts';
 import type { Groups } from './groups.ts';
 import { prepareInsertRows } from './insert-rows.ts';
@@ -35,6 +37,7 @@ export function prepareInsertMessages(
   database: Database.Database,
   dues: Dues,
   groups: Groups,
+  notices: Notices,
 ): InsertMessages {
   const insert = prepareInsertRows(
     database,
@@ -71,6 +74,10 @@ export function prepareInsertMessages(
       values.push(key, sentAt, arrivedAt, source, number, head, body, checksum, ownPriority);
       bytes += message.bytes;
       const visibleAt = terms === undefined ? 0 : hold(queue, key, message.bytes, terms);
+      if (terms?.tellsFate === true && source !== null) {
+        notices.ask(key, source, idOfHead(head));
+        queue.has.asks = true;
+      }
       if (story !== undefined) {
         insertStory.run(key, JSON.stringify(story));
         queue.has.stories = true;

@@ -113,7 +113,7 @@ function prepareApply(ending: EndMessages): Apply {
       if (target === undefined) ending.end(queue, new Map(keys.map((key) => [key, { code }])), now);
       else
         ending.move(queue, keys, target, leaving, now, (message) =>
-          termsAfterMove(propertiesOfHead(message.head), message.sent_at, now),
+          termsAfterMove(job.queue, propertiesOfHead(message.head), message.sent_at, now),
         );
     }
     return [...byTarget.keys()].filter((target) => target !== undefined);

@@ -10,9 +10,11 @@ import {
 import type Database from 'better-sqlite3';
 import { isJournal } from '../../../core/queue-address.ts';
 import { addRuleTargets } from '../../../core/rule-targets.ts';
+import { leaseKeyText, sendKeyText } from '../../../core/snapshot-keys.ts';
 import type {
   DeviceRow,
   EpochRow,
+  LiveLease,
   NumberedFate,
   QueueRow,
   QueueUsage,
@@ -23,10 +25,12 @@ import type {
 } from '../../../ports/gateway-store.ts';
 import { bytesView } from '../bytes-view.ts';
 import type { Generations } from '../generations.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueStates } from '../queue-states.ts';
 import { damagedRow, streamChecksum } from '../row-checksum.ts';
 import type { Symbols } from '../symbols.ts';
 import { DEVICE_COLUMNS, type DeviceColumns, deviceRow } from './device-columns.ts';
+import type { FindLease } from './find-lease.ts';
 import type { LostRanges } from './lost-ranges.ts';
 
 /** What the store remembers of its rows, for all of its operations. */
@@ -35,6 +39,7 @@ export interface StoreRows {
   readonly queues: QueueStates;
   readonly generations: Generations;
   readonly lost: LostRanges;
+  readonly notices: Notices;
 }
 
 /** Loads what a transaction's `decide` looks at. */
@@ -42,7 +47,8 @@ export type LoadSnapshot = (scope: Scope) => Snapshot;
 
 export function prepareLoadSnapshot(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
+  { symbols, queues, generations, lost, notices }: StoreRows,
+  findLease: FindLease,
 ): LoadSnapshot {
   const isRetired = prepareIsRetired(database);
   const loadDevice = prepareLoadDevice(database, symbols);
@@ -65,8 +71,12 @@ export function prepareLoadSnapshot(
     addRuleTargets(rows, (name) => queues.find(name)?.row);
     const usage = new Map<string, QueueUsage>();
     for (const [name, row] of rows) setIfFound(usage, name, usageOf(queues, row));
-    const sends = new Map<MessageId, SendRow>();
-    for (const { queue, id } of scope.sends ?? []) setIfFound(sends, id, loadSend(queue, id));
+    const sends = new Map<string, SendRow>();
+    for (const { queue, id } of scope.sends ?? [])
+      setIfFound(sends, sendKeyText(queue, id), loadSend(queue, id));
+    const leases = new Map<string, LiveLease>();
+    for (const { queue, receipt } of scope.leases?.receipts ?? [])
+      setIfFound(leases, leaseKeyText(queue, receipt), findLease(queue, receipt, scope.leases?.now ?? 0));
     return {
       generations: generations.get(),
       retired,
@@ -76,6 +86,10 @@ export function prepareLoadSnapshot(
       queues: rows,
       usage,
       sends,
+      ...(scope.device === undefined || scope.notices === undefined
+        ? {}
+        : { notices: notices.load(scope.device, scope.notices) }),
+      leases,
     };
   };
 }

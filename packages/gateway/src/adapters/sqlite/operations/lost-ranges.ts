@@ -1,6 +1,7 @@
 import type { DeviceId, EpochId, StreamKey } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
-import type { LostRange, LostRecord } from '../../../ports/gateway-store.ts';
+import { StoreError } from '../../../core/store-error.ts';
+import type { LostPage, LostRange, LostRequest } from '../../../ports/gateway-store.ts';
 import type { Symbols } from '../symbols.ts';
 
 /** Ranges that no device had any more when the store had gone back in time. */
@@ -8,7 +9,7 @@ export class LostRanges {
   readonly #symbols: Symbols;
   readonly #any: Database.Statement<[], unknown>;
   readonly #select: Database.Statement<[number, number, number], LostColumns>;
-  readonly #list: Database.Statement<[number], LostColumns & PlaceColumns>;
+  readonly #list: Database.Statement<[...Place, number], LostColumns & PlaceColumns>;
   readonly #insert: Database.Statement;
   readonly #delete: Database.Statement;
   /** Whether there is any at all, remembered: nearly always there is none, and every push would ask. */
@@ -22,10 +23,12 @@ export class LostRanges {
        WHERE epoch = ? AND queue = ? AND priority = ? ORDER BY first`,
     );
     this.#list = database.prepare(
-      `SELECT first, last, device, recorded_at, epochs.name AS epoch, queues.name AS queue, priority
+      `SELECT first, last, device, recorded_at, epochs.name AS epoch, queues.name AS queue, priority,
+              lost.epoch AS epoch_number, lost.queue AS queue_number
        FROM lost JOIN symbols AS epochs ON epochs.number = lost.epoch
                  JOIN symbols AS queues ON queues.number = lost.queue
-       WHERE lost.epoch > 0 ORDER BY lost.epoch LIMIT ?`,
+       WHERE (lost.epoch, lost.queue, lost.priority, lost.first) > (?, ?, ?, ?)
+       ORDER BY lost.epoch, lost.queue, lost.priority, lost.first LIMIT ?`,
     );
     this.#insert = database.prepare(
       `INSERT INTO lost (epoch, queue, priority, first, last, device, recorded_at) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -43,11 +46,17 @@ export class LostRanges {
     return this.#isAny ? this.#select.all(epoch, queue, priority).map(toRange) : [];
   }
 
-  list(limit: number): LostRecord[] {
-    return this.#list.all(limit).map((row) => ({
-      ...toRange(row),
-      stream: { epoch: row.epoch as EpochId, queue: row.queue, priority: row.priority },
-    }));
+  list({ cursor, limit }: LostRequest): LostPage {
+    const rows = this.#list.all(...(cursor === undefined ? BEFORE_ALL : parsePlace(cursor)), limit + 1);
+    const page = rows.slice(0, limit);
+    const last = page.at(-1);
+    return {
+      ranges: page.map((row) => ({
+        ...toRange(row),
+        stream: { epoch: row.epoch as EpochId, queue: row.queue, priority: row.priority },
+      })),
+      ...(last === undefined || page.length === rows.length ? {} : { cursor: formatPlace(last) }),
+    };
   }
 
   put(stream: StreamKey, { first, last, device, recordedAt }: LostRange): void {
@@ -73,6 +82,30 @@ function toRange({ first, last, device, recorded_at }: LostColumns): LostRange {
   return { first, last, device: device as DeviceId, recordedAt: recorded_at };
 }
 
+/** Epoch and queue as symbols, priority, first number: what the table is sorted by. */
+type Place = [epoch: number, queue: number, priority: number, first: number];
+
+const BEFORE_ALL: Place = [0, 0, 0, 0];
+
+function formatPlace(row: LostColumns & PlaceColumns): string {
+  const place: Place = [row.epoch_number, row.queue_number, row.priority, row.first];
+  return place.map((number) => number.toString(36)).join('.');
+}
+
+function parsePlace(cursor: string): Place {
+  const [epoch, queue, priority, first] = cursor.split('.').map((part) => Number.parseInt(part, 36));
+  if (
+    !/^[0-9a-z]{1,11}(?:\.[0-9a-z]{1,11}){3}$/.test(cursor) ||
+    epoch === undefined ||
+    queue === undefined ||
+    priority === undefined ||
+    first === undefined ||
+    ![epoch, queue, priority, first].every(Number.isSafeInteger)
+  )
+    throw new StoreError('invalid-request', `no page of lost ranges ended with the cursor "${cursor}"`);
+  return [epoch, queue, priority, first];
+}
+
 interface LostColumns {
   readonly first: number;
   readonly last: number;
@@ -84,4 +117,6 @@ interface PlaceColumns {
   readonly epoch: string;
   readonly queue: string;
   readonly priority: number;
+  readonly epoch_number: number;
+  readonly queue_number: number;
 }

@@ -6,8 +6,9 @@ import {
   leaseTerms,
   type Outcome,
 } from '../../../core/failed-delivery.ts';
+import { isLive } from '../../../core/hold-state.ts';
 import { keyOfPlace } from '../../../core/message-key.ts';
-import { parseReceipt, type ReceiptParts } from '../../../core/receipt.ts';
+import { parseReceipt } from '../../../core/receipt.ts';
 import type { Settlement, SettleRequest, SettleResult } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
 import { noteVisible, type QueueState, type QueueStates } from '../queue-states.ts';
@@ -69,11 +70,7 @@ interface Hold {
   readonly deliveries: number;
 }
 
-function isLive(hold: Hold | undefined, parts: ReceiptParts | undefined, now: number): hold is Hold {
-  return hold !== undefined && hold.until > now && hold.token === parts?.token;
-}
-
-interface LiveLease {
+interface Held {
   readonly queue: QueueState;
   readonly key: number;
   readonly hold: Hold;
@@ -86,13 +83,13 @@ const CONSUMED: Leaving = { code: 'received' };
 function prepareSettleOne(
   database: Database.Database,
   dues: Dues,
-): (lease: LiveLease, settlement: Settlement) => SettleResult {
+): (lease: Held, settlement: Settlement) => SettleResult {
   const extend = database.prepare('UPDATE holds SET until = ?, visible_at = ? WHERE key = ?');
   const giveBack = database.prepare(
     'UPDATE holds SET until = ?, visible_at = ?, token = NULL, deliveries = ? WHERE key = ?',
   );
 
-  const apply = ({ queue, key, hold, now, leaving }: LiveLease, outcome: Outcome): string | undefined => {
+  const apply = ({ queue, key, hold, now, leaving }: Held, outcome: Outcome): string | undefined => {
     if (outcome.type === 'retry') {
       const { visibleAt } = outcome;
       giveBack.run(visibleAt, visibleAt, hold.deliveries, key);

@@ -3,6 +3,7 @@ import { isBlocked } from '../../../core/hold-state.ts';
 import { HEAD_BYTES } from '../../../core/message-head.ts';
 import type { MessageStory } from '../../../ports/gateway-store.ts';
 import type { Dues } from '../dues.ts';
+import type { Notices } from '../notices.ts';
 import type { QueueState } from '../queue-states.ts';
 import { damagedRow } from '../row-checksum.ts';
 import type { Groups } from './groups.ts';
@@ -28,7 +29,12 @@ export interface TakeOut {
   discard(queue: QueueState, keys: Iterable<number>, now: number): void;
 }
 
-export function prepareTakeOut(database: Database.Database, dues: Dues, groups: Groups): TakeOut {
+export function prepareTakeOut(
+  database: Database.Database,
+  dues: Dues,
+  groups: Groups,
+  notices: Notices,
+): TakeOut {
   const count = database.prepare('UPDATE queues SET messages = ?, bytes = ? WHERE number = ?');
   const note: Note = (queue, { ranges, holds, messages, bytes }, now) => {
     queue.messages -= messages;
@@ -43,8 +49,8 @@ export function prepareTakeOut(database: Database.Database, dues: Dues, groups: 
     'DELETE FROM holds WHERE key BETWEEN ? AND ? RETURNING key, until, token, deliveries, consumer',
   );
   return {
-    take: prepareTake(database, dues, deleteHolds, note),
-    discard: prepareDiscard(database, dues, deleteHolds, note),
+    take: prepareTake(database, { dues, notices }, deleteHolds, note),
+    discard: prepareDiscard(database, { dues, notices }, deleteHolds, note),
   };
 }
 
@@ -52,9 +58,14 @@ type DeleteHolds = Database.Statement<[number, number], HoldColumns>;
 /** Brings the queue's own row up to date, and lets the next message of each group come forward. */
 type Note = (queue: QueueState, gone: Gone, now: number) => void;
 
+interface RowsBeside {
+  readonly dues: Dues;
+  readonly notices: Notices;
+}
+
 function prepareTake(
   database: Database.Database,
-  dues: Dues,
+  { dues, notices }: RowsBeside,
   deleteHolds: DeleteHolds,
   note: Note,
 ): TakeOut['take'] {
@@ -73,6 +84,7 @@ function prepareTake(
     for (const [first, last] of ranges) {
       for (const hold of deleteHolds.all(first, last)) holds.set(hold.key, hold);
       if (queue.has.dues) dues.removeRange(first, last);
+      if (queue.has.asks) notices.withdraw(first, last);
       if (queue.has.stories) {
         for (const row of deleteStories.all(first, last))
           stories.set(row.key, JSON.parse(row.story) as MessageStory);
@@ -98,7 +110,7 @@ function prepareTake(
 
 function prepareDiscard(
   database: Database.Database,
-  dues: Dues,
+  { dues, notices }: RowsBeside,
   deleteHolds: DeleteHolds,
   note: Note,
 ): TakeOut['discard'] {
@@ -117,6 +129,7 @@ function prepareDiscard(
       if (queue.has.members) for (const hold of deleteHolds.all(first, last)) holds.set(hold.key, hold);
       else dropHolds.run(first, last);
       if (queue.has.dues) dues.removeRange(first, last);
+      if (queue.has.asks) notices.withdraw(first, last);
       if (queue.has.stories) dropStories.run(first, last);
       const sizes = dropMessages.all(first, last);
       gone.messages += sizes.length;

@@ -1,6 +1,7 @@
 import { unreachable } from '@fieldpost/protocol';
 import type Database from 'better-sqlite3';
-import type { Change } from '../../../ports/gateway-store.ts';
+import { leaseLost, requireEachOnce } from '../../../core/settle-all.ts';
+import type { Change, SettleRequest } from '../../../ports/gateway-store.ts';
 import { prepareAddFate } from './add-fate.ts';
 import { prepareAdvance } from './advance.ts';
 import type { Append } from './append.ts';
@@ -10,16 +11,17 @@ import { preparePutDevice } from './put-device.ts';
 import { preparePutEpoch } from './put-epoch.ts';
 import type { PutQueue } from './put-queue.ts';
 import { preparePutSend } from './put-send.ts';
+import type { Settle } from './settle.ts';
 
 /** Writes one change of a transaction. Returns the bytes that it appended. */
 export type WriteChange = (change: Change) => number;
 
 export function prepareWriteChange(
   database: Database.Database,
-  { symbols, queues, generations, lost }: StoreRows,
-  parts: { readonly append: Append; readonly putQueue: PutQueue },
+  { symbols, queues, generations, lost, notices }: StoreRows,
+  parts: { readonly append: Append; readonly putQueue: PutQueue; readonly settle: Settle },
 ): WriteChange {
-  const { append, putQueue } = parts;
+  const { append, putQueue, settle } = parts;
   const advance = prepareAdvance(database, symbols);
   const addFate = prepareAddFate(database, symbols);
   const putDevice = preparePutDevice(database, symbols);
@@ -51,6 +53,8 @@ export function prepareWriteChange(
         lost.remove(change.stream, change.first);
         return 0;
       case 'change-generation':
+      case 'put-former':
+      case 'remove-former':
         generations.change(change);
         return 0;
       case 'put-queue':
@@ -62,8 +66,23 @@ export function prepareWriteChange(
       case 'put-send':
         putSend(change.queue, change.row);
         return 0;
+      case 'confirm-notices':
+        notices.confirm(change.device, change.upTo);
+        return 0;
+      case 'settle':
+        settleAll(settle, change.requests);
+        return 0;
       default:
         return unreachable(change);
     }
   };
+}
+
+/** All or none: what failed half-way is taken back with the transaction. */
+function settleAll(settle: Settle, requests: readonly SettleRequest[]): void {
+  requireEachOnce(requests);
+  for (const request of requests) {
+    const lost = settle(request).find(({ code }) => code !== undefined);
+    if (lost !== undefined) throw leaseLost(request.queue, lost.receipt);
+  }
 }
