@@ -24,6 +24,7 @@ import type { Failpoints } from './ports/failpoints.ts';
 import type { AcceptConnection } from './ports/frame-socket.ts';
 import type { GatewayStore } from './ports/gateway-store.ts';
 import type { Logger } from './ports/logger.ts';
+import type { Peers } from './ports/peers.ts';
 import type { TokenMinter } from './ports/token-minter.ts';
 import { createArrivals } from './shell/arrivals.ts';
 import { DeviceConnection } from './shell/device-connection.ts';
@@ -33,6 +34,7 @@ import { createInputRoom } from './shell/input-room.ts';
 import { createIntake } from './shell/intake.ts';
 import { createJobRunner } from './shell/job-runner.ts';
 import { createLiveSessions } from './shell/live-sessions.ts';
+import { sharePeerNews } from './shell/peer-news.ts';
 import { startSweeping } from './shell/sweep-loop.ts';
 
 /** What a gateway asks of its surroundings. */
@@ -45,6 +47,8 @@ export interface GatewayPorts {
   readonly schemas: BodySchemas;
   readonly logger: Logger;
   readonly authenticator: Authenticator;
+  /** Given where several gateways share the store. */
+  readonly peers?: Peers;
   /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
   readonly tokenMinter?: TokenMinter;
   /** Given by tests only. */
@@ -97,8 +101,10 @@ const PREFLIGHT_SECONDS = 600;
 export function createGateway(ports: GatewayPorts, settings: GatewaySettings): Gateway {
   const { clock, logger, authenticator, failpoints = NO_FAILPOINTS } = ports;
   const store = guardStore(ports.store, once(settings.onStoreFailure));
-  const arrivals = createArrivals(clock);
-  const liveSessions = createLiveSessions();
+  const { arrivals, liveSessions } = sharePeerNews(
+    { arrivals: createArrivals(clock), liveSessions: createLiveSessions() },
+    ports.peers,
+  );
   const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
   const telling = settings.fatesTold === undefined ? {} : { fatesTold: settings.fatesTold };
   const inputRoom = createInputRoom(settings.inputBytesMax);

@@ -1,4 +1,5 @@
 import { Client } from 'pg';
+import { afterAll } from 'vitest';
 import { PostgresServer } from './postgres-server.ts';
 
 /** An empty database on a server that all tests of this process share. */
@@ -15,6 +16,14 @@ let starting: Promise<PostgresServer> | undefined;
 let made = 0;
 /** Databases that nobody uses: to empty one takes a tenth of the time that it takes to make one. */
 const free: string[] = [];
+
+// The tests of a file share it; no server is left behind when they are done.
+afterAll(async () => {
+  const server = await starting;
+  starting = undefined;
+  free.length = 0;
+  await server?.dispose();
+});
 
 const EMPTY = `
   SELECT pg_terminate_backend(pid) FROM pg_stat_activity
