@@ -1,12 +1,11 @@
-import { LIMITS, type MessageId } from '@fieldpost/protocol';
+import { LIMITS } from '@fieldpost/protocol';
 import { FieldpostError } from '@fieldpost/sdk';
 import { createMemoryOutboxStore, MemoryDatabase, type OutboxStore, SignalBus } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
+import { codeOf } from '../support/code-of.ts';
 import { idsOf, numbersOf, runsOf, ScriptedDevice, state, takenState } from '../support/scripted-device.ts';
 
 // What `send` takes, refuses and promises, and what is on the device afterwards.
-
-const ID = '01890000-0000-7000-8000-000000000001' as MessageId;
 
 describe('saving', () => {
   test('sends of one turn are one save and one segment, in order; each has its own id', async () => {
@@ -168,48 +167,6 @@ describe('saving', () => {
     const runs = runsOf(await quick.greet());
     expect(runs.flatMap(idsOf)).toEqual([second.id, (await first).id]);
     expect(runs[1]?.after).toEqual({ epoch: runs[0]?.epoch, number: 1 });
-  });
-});
-
-describe('ids of the app', () => {
-  test('the same id and message again is the first one, also after a reload and after delivery', async () => {
-    const database = new MemoryDatabase();
-    const device = await ScriptedDevice.open({ database });
-    const orders = device.post.queue('orders');
-    const twice = await Promise.all([orders.send({ n: 1 }, { id: ID }), orders.send({ n: 1 }, { id: ID })]);
-    expect(twice.map(({ id }) => id)).toEqual([ID, ID]);
-    await orders.send({ n: 1 }, { id: ID });
-    const connection = await device.greet();
-    const runs = runsOf(connection);
-    expect(runs.flatMap(idsOf)).toEqual([ID]);
-    connection.answer({ type: 'ack', streams: runs.map(takenState) });
-    await device.settle();
-    await device.post.close();
-    const later = await ScriptedDevice.open({ database, seed: 'later' });
-    const again = await later.post.queue('orders').send({ n: 1 }, { id: ID });
-    expect(await again.delivered).toEqual({ outcome: 'delivered' });
-    expect(later.post.status.get().pending).toBe(0);
-  });
-
-  test('the same id for another message is a conflict, and disturbs no other send', async () => {
-    const device = await ScriptedDevice.open();
-    const orders = device.post.queue('orders');
-    const outcomes = await Promise.all([
-      codeOf(orders.send(1, { id: ID })),
-      codeOf(orders.send(2, { id: ID })),
-      codeOf(orders.send(3)),
-    ]);
-    expect(outcomes).toEqual(['sent', 'conflict', 'sent']);
-    expect(await codeOf(orders.send(4, { id: ID }))).toBe('conflict');
-    expect(await codeOf(device.post.queue('visits').send(1, { id: ID }))).toBe('conflict');
-    expect((await device.post.outbox.list()).map(({ body }) => body)).toEqual([1, 3]);
-  });
-
-  test('a supplied id keeps its place among the others', async () => {
-    const device = await ScriptedDevice.open();
-    const orders = device.post.queue('orders');
-    await Promise.all([orders.send(1), orders.send(2, { id: ID }), orders.send(3)]);
-    expect((await device.post.outbox.list()).map(({ body }) => body)).toEqual([1, 2, 3]);
   });
 });
 
@@ -398,6 +355,9 @@ function holdSaves(store: OutboxStore): { readonly store: OutboxStore; release()
     loadSegments: (request) => store.loadSegments(request),
     listSegments: (request) => store.listSegments(request),
     settle: (holder, settlement) => store.settle(holder, settlement),
+    offer: (holder, offering) => store.offer(holder, offering),
+    cancel: (place) => store.cancel(place),
+    listFates: (ranges) => store.listFates(ranges),
     reopen: (holder, reopening) => store.reopen(holder, reopening),
     renewDevice: (request) => store.renewDevice(request),
     trim: (request) => store.trim(request),
@@ -420,15 +380,6 @@ async function deviceWithRefusal(): Promise<ScriptedDevice> {
   connection.answer({ type: 'ack', streams: [{ ...state(run, 1, sent.id), refusals }] });
   await device.settle();
   return device;
-}
-
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'sent';
-  } catch (error) {
-    return error instanceof FieldpostError ? error.code : String(error);
-  }
 }
 
 function nested(depth: number): unknown {

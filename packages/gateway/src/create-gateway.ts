@@ -117,7 +117,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
   const corsHandler = corsFor(mayCall);
-  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler, inputRoom });
+  const { app, api, seal, document } = createApi({ authenticator, clock, logger, corsHandler, inputRoom });
   addOperationsRoutes(api, stopping.signal);
   addDeviceSyncRoute(api, { intake, failpoints });
   addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions, schemas: ports.schemas });
@@ -130,7 +130,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
   addTransactionRoute(api, { ...ports, store, arrivals, failpoints }, creation);
   if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
-  addReferenceRoutes(app, settings);
+  addReferenceRoutes(app, document, settings);
   seal();
 
   let stopSweeping = async (): Promise<void> => undefined;

@@ -373,7 +373,7 @@ class StoreHandle implements GatewayStore {
         number: origin.number,
         bodyHash: hashBody(body),
         sequence: history.next(),
-        isUndone: false,
+        undoneAt: undefined,
       });
     }
   }

@@ -140,6 +140,10 @@ describe('what is refused names the setting, its value, and where it came from',
   });
 });
 
+test('what commands that call a gateway read from the environment does not stop a start', () => {
+  expect(() => load({ FIELDPOST_URL: 'https://gateway.example', FIELDPOST_TOKEN: 'x' })).not.toThrow();
+});
+
 test('the guide lists every setting as the code has it, and has a section for each', () => {
   const guide = readFileSync(new URL('../../../../docs/guides/gateway-settings.md', import.meta.url), 'utf8');
   const rows = guide.split('\n').filter((line) => /^\| `\w+` \|/.test(line));

@@ -39,8 +39,10 @@ export interface GatewayConfig {
 
 /** The file that is read when it is there and no other is named. */
 const CONFIG_FILE = 'fieldpost.config.json';
-/** Names another file; the one variable that is not a setting. */
+/** Names another file. */
 const CONFIG_FILE_VARIABLE = 'FIELDPOST_CONFIG';
+/** What commands that call a running gateway read: no settings, and no mistake beside them. */
+const CLIENT_VARIABLES = ['FIELDPOST_URL', 'FIELDPOST_TOKEN'];
 
 const DEVELOPMENT_ORIGINS = ['http://127.0.0.1:*', 'http://localhost:*'];
 
@@ -152,7 +154,7 @@ function isLoopback(host: string): boolean {
 function refuseUnknownVariables(environment: ConfigSources['environment']): void {
   const known = new Set<string>([CONFIG_FILE_VARIABLE, ...SETTINGS.map(({ variable }) => variable)]);
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('FIELDPOST_') || known.has(name)) continue;
+    if (!name.startsWith('FIELDPOST_') || known.has(name) || CLIENT_VARIABLES.includes(name)) continue;
     throw new ConfigError(`environment variable ${name} is no setting; known are ${[...known].join(', ')}`);
   }
 }

@@ -87,19 +87,18 @@ export function createApi(ports: ApiPorts): {
   readonly app: OpenAPIHono;
   readonly api: Api;
   readonly seal: () => void;
+  /** Writes every route into the registry that descriptions are made of; once, when the first is asked for. */
+  readonly document: () => void;
 } {
   const app = new OpenAPIHono();
-  app.openAPIRegistry.registerComponent('securitySchemes', BEARER_SCHEME, {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-  });
   app.use(ports.corsHandler);
   app.onError((error) => onError(error, ports.logger));
   app.notFound((c) =>
     problemResponse(new RequestError('not-found', `nothing is at ${c.req.path.slice(0, 256)}`)),
   );
   const methods = new Map<string, string[]>();
+  // Few ever ask for a description, and making it takes longer than all the rest of a start.
+  const documents: (() => RouteConfig)[] = [];
 
   const add = <Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
     route: Route<Path, Query, Body>,
@@ -109,7 +108,7 @@ export function createApi(ports: ApiPorts): {
       read: () => Promise<ApiRequest<z.infer<Path>, z.infer<Query>, z.infer<Body>>>,
     ) => Answer,
   ): void => {
-    app.openAPIRegistry.registerPath(documentOf(route, isPublic));
+    documents.push(() => documentOf(route, isPublic));
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
     app.on(route.method.toUpperCase(), path, async (c) => {
@@ -130,7 +129,22 @@ export function createApi(ports: ApiPorts): {
       }),
     publicRoute: (route, handle) => add(route, true, async (_, read) => handle(await read())),
   };
-  return { app, api, seal: () => refuseOtherMethods(app, methods) };
+  return {
+    app,
+    api,
+    seal: () => refuseOtherMethods(app, methods),
+    document: () => documentAll(app, documents.splice(0)),
+  };
+}
+
+function documentAll({ openAPIRegistry }: OpenAPIHono, documents: readonly (() => RouteConfig)[]): void {
+  if (documents.length === 0) return;
+  openAPIRegistry.registerComponent('securitySchemes', BEARER_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  });
+  for (const describe of documents) openAPIRegistry.registerPath(describe());
 }
 
 /** Throws `access-denied` unless the token allows it. */

@@ -24,6 +24,8 @@ export interface MessageToSave {
   readonly properties: Uint8Array;
   readonly body: string | Uint8Array;
   readonly suppliedId: MessageId | undefined;
+  /** Undefined: it never expires. */
+  readonly expiresInMs: number | undefined;
   readonly caller: SaveCaller;
 }
 
@@ -46,8 +48,11 @@ export interface SaverListener {
   rolledBack(): void;
   /** Undefined after a save that worked. */
   storageChanged(error: unknown): void;
-  /** The message of a supplied id that was known; fails with `conflict` when it is another one. */
-  findRepeated(id: MessageId, entry: Uint8Array, lane: Lane): Promise<SavedMessage>;
+  /**
+   * The message of a supplied id that was known; undefined when it is gone. Fails with `conflict` when it is another one, and
+   * with `unreadable` when it will not arrive, because its saved copy is damaged.
+   */
+  findRepeated(id: MessageId, entry: Uint8Array, lane: Lane): Promise<SavedMessage | undefined>;
 }
 
 /**
@@ -118,11 +123,15 @@ export class Saver {
   async #saveBatch(batch: Batch): Promise<void> {
     let members = batch.toMembers();
     try {
+      const gone = new Set<MessageId>();
       while (members.length > 0) {
         const repeated = await this.#saveMembers(members);
         if (repeated === undefined) return;
-        await this.#resolveRepeated(members, repeated);
-        members = members.filter(({ suppliedId }) => suppliedId === undefined || !repeated.has(suppliedId));
+        await this.#resolveRepeated(members, repeated, gone);
+        // What is gone may have been removed a moment ago, in the fullness of time: then its id is free, and it is saved anew.
+        members = members.filter(
+          ({ suppliedId: id }) => id === undefined || !repeated.has(id) || gone.has(id),
+        );
       }
     } catch (error) {
       this.#listener.storageChanged(error);
@@ -186,15 +195,23 @@ export class Saver {
     }
   }
 
-  async #resolveRepeated(members: readonly Member[], repeated: ReadonlySet<MessageId>): Promise<void> {
+  /** `gone` gets the ids of which nothing was found, and loses those of which nothing is found once more. */
+  async #resolveRepeated(
+    members: readonly Member[],
+    repeated: ReadonlySet<MessageId>,
+    gone: Set<MessageId>,
+  ): Promise<void> {
     for (const { suppliedId, draft, callers } of members) {
       if (suppliedId === undefined || !repeated.has(suppliedId)) continue;
       try {
-        const { id, stream, number } = await this.#listener.findRepeated(
-          suppliedId,
-          draft.messages,
-          draft.lane,
-        );
+        const found = await this.#listener.findRepeated(suppliedId, draft.messages, draft.lane);
+        if (found === undefined && !gone.has(suppliedId)) {
+          gone.add(suppliedId);
+          continue;
+        }
+        gone.delete(suppliedId);
+        if (found === undefined) throw unreadable(suppliedId, 'is gone from the local database');
+        const { id, stream, number } = found;
         for (const caller of callers) caller.saved(id, stream, number, true);
       } catch (error) {
         for (const caller of callers) caller.failed(error);
@@ -276,9 +293,10 @@ class Batch {
     this.#lane = undefined;
   }
 
-  #pack(packer: MessagePacker, id: IdToPack, { properties, body }: MessageToSave): void {
+  #pack(packer: MessagePacker, id: IdToPack, { properties, body, expiresInMs }: MessageToSave): void {
     const before = packer.length;
     packer.add(id, properties, body);
+    if (expiresInMs !== undefined) packer.expireIn(expiresInMs);
     this.bytes += packer.length - before;
   }
 }
@@ -289,6 +307,12 @@ export function conflict(id: MessageId): FieldpostError {
     'conflict',
     `id ${id} was used for another message: a new message needs a new id`,
   );
+}
+
+/** The message of this id was saved before, and will not arrive. */
+export function unreadable(id: MessageId, why: string): FieldpostError {
+  const advice = 'see outbox.list() for what was set aside, and send it again under a new id';
+  return new FieldpostError('unreadable', `message ${id} was saved before, and its copy ${why}: ${advice}`);
 }
 
 function isSame(one: MessagePacker, other: MessagePacker): boolean {

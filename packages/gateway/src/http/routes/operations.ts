@@ -3,10 +3,10 @@ import type { Api } from '../api.ts';
 import { RequestError } from '../problem.ts';
 
 const TAG = 'Operations';
+const schema = z.object({ status: z.literal('ok') });
 
 /** What supervisors and load balancers ask. */
 export function addOperationsRoutes(api: Api, stopping: AbortSignal): void {
-  const schema = z.object({ status: z.literal('ok') });
   api.publicRoute(
     {
       method: 'get',

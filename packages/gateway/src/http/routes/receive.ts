@@ -48,6 +48,8 @@ const receiveBody = z.object({
   bodies,
 });
 
+const receiveAnswer = z.object({ messages: z.array(receivedMessage) });
+
 function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteSettings): void {
   api.route(
     {
@@ -63,7 +65,7 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
       answers: {
         200: {
           description: 'None, when none came in time.',
-          schema: z.object({ messages: z.array(receivedMessage) }),
+          schema: receiveAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],
@@ -131,6 +133,8 @@ const settleResult = z.object({
   }),
 });
 
+const settleAnswer = z.object({ results: z.array(settleResult) });
+
 function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPollPorts): void {
   api.route(
     {
@@ -147,7 +151,7 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       answers: {
         200: {
           description: 'In the order of the receipts.',
-          schema: z.object({ results: z.array(settleResult) }),
+          schema: settleAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],

@@ -1,3 +1,4 @@
+import type { DeviceId } from '@fieldpost/protocol';
 import type {
   OpenedOutbox,
   OpenRequest,
@@ -5,15 +6,16 @@ import type {
   SavedSegments,
   SegmentKey,
 } from '../../ports/outbox-store.ts';
+import { cancel, listFates, offer } from './cancel.ts';
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
-import { parseDevice } from './record.ts';
+import { parseDevice, parseDevices } from './record.ts';
 import { renewDevice, reopen } from './reopen.ts';
-import { freeReserve, keepReserve } from './reserve.ts';
+import { freeAllUnneeded, freeReserve, keepReserve } from './reserve.ts';
 import { type LogView, saveSegments } from './save.ts';
 import type { Db, SchemaStep } from './schema.ts';
 import { discardDeadLetter, settle, takeLease } from './settle.ts';
-import { unheard, writeIn } from './transact.ts';
+import { together, unheard, writeIn } from './transact.ts';
 import { trim } from './trim.ts';
 
 /** How to keep an outbox in IndexedDB. */
@@ -47,7 +49,7 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
   const report = options.report ?? (() => undefined);
   const connection = new Connection({ openTimeoutMs: 10_000, ...options, report });
   const save = inTurn(connection, options.lookEveryMs ?? LOOK_EVERY_MS);
-  const full = { makeRoom: freeReserve };
+  const full = { makeRoom: freeAllUnneeded };
   return {
     open: (request) => open(connection, request),
     save,
@@ -68,8 +70,15 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       ),
     settle: (holder, settlement) =>
       connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
+    offer: (holder, offering) =>
+      connection.use('noting what is offered', (db) => offer(db, holder, offering), full),
+    cancel: (place) => connection.use('taking a message back', (db) => cancel(db, place), full),
+    listFates: (ranges) => connection.use('listing fates', (db) => listFates(db, ranges)),
     reopen: (holder, reopening) =>
-      connection.use('taking back what was settled', (db) => reopen(db, holder, reopening), full),
+      // Trimming would remove the very messages that are to be sent again.
+      connection.use('taking back what was settled', (db) => reopen(db, holder, reopening), {
+        makeRoom: freeReserve,
+      }),
     renewDevice: (request) =>
       connection.use(
         'renewing the device',
@@ -106,31 +115,41 @@ function seen<Segments extends readonly SegmentKey[]>(connection: Connection, se
 
 async function open(connection: Connection, request: OpenRequest): Promise<OpenedOutbox> {
   connection.forgetDevice();
-  const { device, isNew } = await connection.use('opening the outbox', (db) => identify(db, request));
+  const { device, isNew, renewed } = await connection.use('opening the outbox', (db) =>
+    identify(db, request),
+  );
   connection.device = device;
   await connection.use('opening the outbox', keepReserve);
   const { marker } = request;
-  const isLost = marker !== undefined && (isNew || marker !== device);
-  return { device, condition: isLost ? 'lost' : isNew ? 'created' : 'opened' };
+  // A marker of an id that this database had: the page ended between the renewal and the marker.
+  const isKnown = marker === undefined || marker === device || renewed.includes(marker);
+  return {
+    device,
+    condition: marker !== undefined && (isNew || !isKnown) ? 'lost' : isNew ? 'created' : 'opened',
+  };
+}
+
+interface Identity {
+  readonly device: DeviceId;
+  readonly isNew: boolean;
+  /** Ids that the device had before. */
+  readonly renewed: readonly DeviceId[];
 }
 
 /** Whose database it is; the caller's, if it is nobody's. */
-async function identify(
-  db: Db,
-  { device }: OpenRequest,
-): Promise<{ readonly device: OpenRequest['device']; readonly isNew: boolean }> {
-  return writeIn<{ device: OpenRequest['device']; isNew: boolean }>(
-    db,
-    ['state'],
-    'strict',
-    async (transaction) => {
-      const state = transaction.objectStore('state');
-      const found = parseDevice(await state.get('device'));
-      if (found !== undefined) return { abort: { device: found, isNew: false } };
-      unheard(state.put(device, 'device'));
-      return { device, isNew: true };
-    },
-  );
+async function identify(db: Db, { device }: OpenRequest): Promise<Identity> {
+  return writeIn<Identity>(db, ['state'], 'strict', async (transaction) => {
+    const state = transaction.objectStore('state');
+    const [stored, before] = await together(
+      () => state.get('device'),
+      () => state.get('renewed'),
+    );
+    const found = parseDevice(stored);
+    const renewed = parseDevices(before);
+    if (found !== undefined) return { abort: { device: found, isNew: false, renewed } };
+    unheard(state.put(device, 'device'));
+    return { device, isNew: true, renewed };
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
-import { bytesFromUuid, LIMITS, type MessageId, splitMessage, unpackEntries } from '@fieldpost/protocol';
+import { bytesFromUuid, LIMITS, type MessageId, type StreamKey, unpackEntries } from '@fieldpost/protocol';
+import { isHollow } from '../../core/outbox/hollow.ts';
 import type {
   DeadLetter,
   FoundMessage,
@@ -17,11 +18,13 @@ import {
   parseFate,
   parseLog,
   parseMark,
+  parseOffered,
   parsePosition,
   parseSegment,
 } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, withoutWrite, type WrittenKey } from './segment-key.ts';
+import { readSkips } from './skips.ts';
 import { stretchesNear } from './stretches-near.ts';
 import { readIn, readValue, together } from './transact.ts';
 
@@ -38,11 +41,14 @@ interface StoredKey {
 const KEYS_AT_ONCE = 512;
 
 export function readLog(db: Db, report: Report): Promise<LogState> {
-  return readIn(db, ['state', 'marks', 'fates'], async (transaction) => {
+  return readIn(db, ['state', 'marks', 'fates', 'skips'], async (transaction) => {
     const marks = transaction.objectStore('marks');
-    const [log, device, keys, values] = await together(
-      () => transaction.objectStore('state').get('log'),
-      () => transaction.objectStore('state').get('device'),
+    const state = transaction.objectStore('state');
+    const [log, device, offered, skips, keys, values] = await together(
+      () => state.get('log'),
+      () => state.get('device'),
+      () => state.get('offered'),
+      () => readSkips(transaction),
       () => marks.getAllKeys(),
       () => marks.getAll(),
     );
@@ -54,7 +60,14 @@ export function readLog(db: Db, report: Report): Promise<LogState> {
     }
     const reopened = streams.filter((mark) => mark.reopened !== undefined);
     const fates = reopened.length === 0 ? [] : await readFates(transaction, reopened);
-    return { device: parseDevice(device), streams, fates, ...parseLog(log) };
+    return {
+      device: parseDevice(device),
+      streams,
+      fates,
+      offered: parseOffered(offered),
+      skips,
+      ...parseLog(log),
+    };
   });
 }
 
@@ -145,8 +158,20 @@ export async function findMessage(db: Db, id: MessageId, report: Report): Promis
     return { stream, number, savedAt, message, acknowledged: true, deadLetter: letter };
   }
   const inLog = await searchLog(db, id, keys, report);
-  if (inLog === undefined && position !== undefined) report(`the message ${id} is not where its id leads`);
-  return inLog;
+  if (inLog !== undefined || position === undefined) return inLog;
+  report(`the message ${id} is not where its id leads, or cannot be read there`);
+  // A message of a supplied id is saved in a segment of its own.
+  const [stored, ...others] = keys;
+  return stored?.key.count === 1 && others.length === 0 ? unreadableAt(db, stored.key) : undefined;
+}
+
+async function unreadableAt(db: Db, { stream, first, savedAt }: WrittenKey): Promise<FoundMessage> {
+  const acknowledged = first <= (await acknowledgedOf(db, stream));
+  return { stream, number: first, savedAt, message: undefined, acknowledged, deadLetter: undefined };
+}
+
+async function acknowledgedOf(db: Db, stream: StreamKey): Promise<number> {
+  return parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)))?.acknowledged ?? 0;
 }
 
 async function searchLog(
@@ -162,9 +187,11 @@ async function searchLog(
       const found = searchSegment(segment, wanted);
       if (found === undefined) continue;
       const { stream, savedAt } = segment;
-      const mark = parseMark(markKey(stream), await readValue(db, 'marks', markKey(stream)));
-      const acknowledged = found.number <= (mark?.acknowledged ?? 0);
-      return { stream, savedAt, ...found, acknowledged, deadLetter: undefined };
+      const place = { stream, number: found.number };
+      const acknowledged = found.number <= (await acknowledgedOf(db, stream));
+      const code = parseFate(fateKey(place), await readValue(db, 'fates', fateKey(place)))?.code;
+      const message = isHollow(found.message) ? undefined : found.message;
+      return { ...place, savedAt, message, acknowledged, deadLetter: undefined, code };
     }
   }
   return undefined;
@@ -184,7 +211,7 @@ function searchSegment(
   try {
     const messages = unpackEntries(segment.messages, LIMITS.runMessages);
     for (const [index, message] of messages.entries()) {
-      const { id } = splitMessage(message);
+      const id = message.subarray(0, wanted.length);
       if (wanted.every((byte, at) => id[at] === byte)) return { number: segment.first + index, message };
     }
   } catch {

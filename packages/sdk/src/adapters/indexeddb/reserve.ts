@@ -24,11 +24,16 @@ export async function keepReserve(db: Db): Promise<void> {
   }
 }
 
-/** Gives up the reserve, and with it all that is kept only for convenience. */
+/** Gives up the reserve alone: for what is about to need the settled part of the log. */
 export async function freeReserve(db: Db): Promise<void> {
   await writeIn(db, ['state'], 'relaxed', (transaction) =>
     transaction.objectStore('state').delete('reserve'),
   );
+}
+
+/** Gives up the reserve, and with it all that is kept only for convenience. */
+export async function freeAllUnneeded(db: Db): Promise<void> {
+  await freeReserve(db);
   await trim(db, { savedBefore: 0, keepBytes: 0 });
 }
 

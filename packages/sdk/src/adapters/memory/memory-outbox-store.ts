@@ -8,13 +8,19 @@ import {
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { laneText } from '../../core/lane.ts';
 import { countEntries, entryAt, messageIdOf } from '../../core/outbox/entry-walk.ts';
+import { isHollow } from '../../core/outbox/hollow.ts';
 import { planReopening } from '../../core/outbox/plan-reopening.ts';
 import type {
+  CancelResult,
   DeadLetter,
   DrainLease,
   EpochTail,
   FoundMessage,
   LogState,
+  MessagePlace,
+  NumberRange,
+  Offering,
+  OfferResult,
   OpenedOutbox,
   OpenRequest,
   OutboxStore,
@@ -24,10 +30,12 @@ import type {
   SaveDecision,
   SavedSegments,
   SegmentKey,
+  SettledFate,
   Settlement,
   StoredSegment,
 } from '../../ports/outbox-store.ts';
 import { MemoryDatabase } from './memory-database.ts';
+import { cancel, listFates, offer, placeText, settle } from './settle.ts';
 
 /** As many as the IndexedDB adapter remembers: a save is repeated at once or never. */
 const RECENT_WRITES = 8;
@@ -58,7 +66,8 @@ class MemoryOutboxStore implements OutboxStore {
       const device = database.device ?? request.device;
       database.device = device;
       const { marker } = request;
-      const isLost = marker !== undefined && (isNew || marker !== device);
+      const isKnown = marker === undefined || marker === device || database.renewed.includes(marker);
+      const isLost = marker !== undefined && (isNew || !isKnown);
       return { device, condition: isLost ? 'lost' : isNew ? 'created' : 'opened' };
     });
   }
@@ -95,18 +104,19 @@ class MemoryOutboxStore implements OutboxStore {
   }
 
   settle(holder: string, settlement: Settlement): Promise<boolean> {
-    return this.#perform('settle', true, (database) => {
-      if (database.lease?.holder !== holder) return false;
-      for (const mark of settlement.marks ?? []) database.marks.set(streamKeyText(mark.stream), mark);
-      database.deadLetters = withLetters(database.deadLetters, settlement.deadLetters ?? []);
-      for (const { stream, number, code } of settlement.deadLetters ?? [])
-        database.fates.set(`${streamKeyText(stream)} ${number}`, { stream, number, code });
-      database.contacts = settlement.contacts ?? database.contacts;
-      database.settledUpTo = settlement.settledUpTo ?? database.settledUpTo;
-      database.session = settlement.session ?? database.session;
-      database.generation = settlement.generation ?? database.generation;
-      return true;
-    });
+    return this.#perform('settle', true, (database) => settle(database, holder, settlement));
+  }
+
+  offer(holder: string, offering: Offering): Promise<OfferResult> {
+    return this.#perform('offer', true, (database) => offer(database, holder, offering));
+  }
+
+  cancel(place: MessagePlace): Promise<CancelResult> {
+    return this.#perform('cancel', true, (database) => cancel(database, place));
+  }
+
+  listFates(ranges: readonly NumberRange[]): Promise<readonly SettledFate[]> {
+    return this.#perform('listFates', false, (database) => listFates(database, ranges));
   }
 
   reopen(holder: string, reopening: Reopening): Promise<ReopenResult> {
@@ -128,6 +138,7 @@ class MemoryOutboxStore implements OutboxStore {
   renewDevice({ from, to }: { readonly from: DeviceId; readonly to: DeviceId }): Promise<DeviceId> {
     return this.#perform('renewDevice', true, (database) => {
       if (database.device !== from) return database.device ?? from;
+      database.renewed = [...database.renewed, from];
       database.device = to;
       database.session = undefined;
       return to;
@@ -207,9 +218,10 @@ function save(
   if (repeated.length > 0) return { outcome: 'repeated', segments: [], repeated };
   const lanes: Record<string, number> = { ...tail?.lanes };
   const segments = decision.segments.map((segment): SegmentKey => {
-    const { stream, first, count, messages, savedAt } = segment;
+    const { suppliedIds: _, messages, ...rest } = segment;
+    const { stream, first, count } = rest;
     const position = ++database.lastPosition;
-    const key: SegmentKey = { position, stream, first, count, savedAt, bytes: messages.length };
+    const key: SegmentKey = { position, ...rest, bytes: messages.length };
     database.segments.set(position, { key, messages: messages.slice() });
     for (const id of segment.suppliedIds ?? []) database.suppliedIds.set(id, position);
     lanes[laneText(stream)] = first + count - 1;
@@ -264,7 +276,7 @@ function trim(
 function forgetFates(database: MemoryDatabase, removed: readonly { readonly key: SegmentKey }[]): void {
   for (const { key } of removed) {
     for (let number = key.first; number < key.first + key.count; number++)
-      database.fates.delete(`${streamKeyText(key.stream)} ${number}`);
+      database.fates.delete(placeText({ stream: key.stream, number }));
   }
 }
 
@@ -288,6 +300,12 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
       deadLetter,
     };
   }
+  const supplied = database.segments.get(database.suppliedIds.get(id) ?? 0);
+  if (supplied?.key.count === 1 && supplied.messages === undefined) {
+    const { stream, first: number, savedAt } = supplied.key;
+    const acknowledged = isAcknowledged(database, stream, number);
+    return { stream, number, savedAt, message: undefined, acknowledged, deadLetter };
+  }
   for (const { key, messages } of database.segments.values()) {
     if (messages === undefined || countEntries(messages) !== key.count) continue;
     for (let index = 0; index < key.count; index++) {
@@ -299,9 +317,10 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
         stream: key.stream,
         number,
         savedAt: key.savedAt,
-        message: message.slice(),
+        message: isHollow(message) ? undefined : message.slice(),
         acknowledged,
         deadLetter,
+        code: database.fates.get(placeText({ stream: key.stream, number }))?.code,
       };
     }
   }
@@ -310,12 +329,6 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
 
 function isAcknowledged(database: MemoryDatabase, stream: StreamKey, number: number): boolean {
   return number <= (database.marks.get(streamKeyText(stream))?.acknowledged ?? 0);
-}
-
-function withLetters(known: readonly DeadLetter[], added: readonly DeadLetter[]): readonly DeadLetter[] {
-  const letters = new Map(known.map((letter) => [letter.id, letter]));
-  for (const letter of added) letters.set(letter.id, letter);
-  return [...letters.values()];
 }
 
 /** What the log's records say. */
@@ -327,6 +340,8 @@ export function logOf(database: MemoryDatabase): LogState {
       ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
     ),
     settledUpTo: database.settledUpTo,
+    offered: database.offered,
+    skips: [...database.skips.values()],
     session: database.session,
     generation: database.generation,
     reopenings: database.reopenings,

@@ -1,5 +1,12 @@
-import type { EpochId } from '@fieldpost/protocol';
-import type { DeadLetter, OutboxStore, Settlement } from '../../ports/outbox-store.ts';
+import {
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  type SessionNonce,
+  type StreamKey,
+  unpackEntries,
+} from '@fieldpost/protocol';
+import type { DeadLetter, OutboxStore, Reopening, Settlement } from '../../ports/outbox-store.ts';
 import { letterOf } from './letter-of.ts';
 import { draftOf, numbersOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
 
@@ -25,8 +32,12 @@ export const faultyOperations: readonly FaultyOperation[] = [
     await saveDrafts(await bench.open(), epoch, bench.uuid(), [draftOf([bench.message()])]);
   }),
   settling(),
+  reopening(),
+  renewing(),
   trimming(),
   discarding(),
+  takingBack(),
+  expiring(),
 ];
 
 /** Two segments in one save, after one that is there; with a supplied id. */
@@ -90,6 +101,61 @@ function settling(): FaultyOperation {
   };
 }
 
+/** A mark of five messages, of which the gateway has two. */
+function reopening(): FaultyOperation {
+  let request: Reopening | undefined;
+  return {
+    name: 'reopen',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const epoch = bench.epoch();
+      const stream = { epoch, queue: 'orders', priority: 3 };
+      for (let n = 0; n < 5; n++) await saveDrafts(store, epoch, bench.uuid(), [draftOf([bench.message()])]);
+      const session = { number: 3, nonce: '0123456789abcdef' as SessionNonce };
+      const generation = bench.uuid() as GenerationId;
+      const id = bench.message().id;
+      await store.lease(TAKEN);
+      await store.settle('tab', { marks: [{ stream, acknowledged: 5, acknowledgedId: id }], settledUpTo: 5 });
+      request = { streams: [{ stream, accepted: 2, acceptedId: id, lost: [] }], session, generation };
+    },
+    run: async (store) => (request === undefined ? undefined : store.reopen('tab', request)),
+    inspect: async (store) => {
+      const { streams, settledUpTo, generation, reopenings, session } = await store.readLog();
+      const [mark] = streams;
+      const isDone = [
+        mark?.acknowledged === 2 && mark.reopened?.upTo === 5,
+        settledUpTo === 2,
+        reopenings === 1,
+        generation === request?.generation,
+        session?.number === 3,
+      ];
+      if (isDone.every(Boolean)) return 'done';
+      const none = [mark?.acknowledged === 5, settledUpTo === 5, reopenings === 0, session === undefined];
+      return none.every(Boolean) ? 'untouched' : 'half done';
+    },
+  };
+}
+
+function renewing(): FaultyOperation {
+  let ids: { readonly from: DeviceId; readonly to: DeviceId } | undefined;
+  return {
+    name: 'renew the device',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const { device } = await store.readLog();
+      ids = { from: device ?? bench.device(), to: bench.device() };
+      await store.lease(TAKEN);
+      await store.settle('tab', { session: { number: 3, nonce: '0123456789abcdef' as SessionNonce } });
+    },
+    run: async (store) => (ids === undefined ? undefined : store.renewDevice(ids)),
+    inspect: async (store) => {
+      const { device, session } = await store.readLog();
+      if (device === ids?.to && session === undefined) return 'done';
+      return device === ids?.from && session !== undefined ? 'untouched' : 'half done';
+    },
+  };
+}
+
 /** Three settled segments, two of them with supplied ids. */
 function trimming(): FaultyOperation {
   return {
@@ -127,4 +193,57 @@ function discarding(): FaultyOperation {
     run: async (store) => (letter === undefined ? undefined : store.discardDeadLetter(letter.id)),
     inspect: async (store) => ((await store.listDeadLetters()).length === 0 ? 'done' : 'untouched'),
   };
+}
+
+/** One of two messages of a segment. */
+function takingBack(): FaultyOperation {
+  let stream: StreamKey | undefined;
+  return {
+    name: 'take a message back',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const drafts = [draftOf([bench.message(), bench.message()])];
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), drafts);
+      stream = segments[0]?.stream;
+    },
+    run: async (store) => (stream === undefined ? undefined : store.cancel({ stream, number: 2 })),
+    inspect: (store) => stateOfSkip(store),
+  };
+}
+
+/** The same, with its dead letter. */
+function expiring(): FaultyOperation {
+  let settlement: Settlement = {};
+  return {
+    name: 'expire a message',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const messages = [bench.message(), bench.message()];
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), [draftOf(messages)]);
+      const [key] = segments;
+      const [, message] = messages;
+      if (key === undefined || message === undefined) throw new Error('nothing was saved');
+      const fate = { stream: key.stream, number: 2, id: message.id, code: 'receive-timeout' };
+      const letter = letterOf(bench, { ...fate, state: 'expired' });
+      settlement = { deadLetters: [letter], expired: [{ ...fate, isFinal: true }] };
+      await store.lease(TAKEN);
+    },
+    run: (store) => store.settle('tab', settlement),
+    inspect: async (store) => {
+      const { length } = await store.listDeadLetters();
+      const state = await stateOfSkip(store);
+      return length === (state === 'done' ? 1 : 0) ? state : 'half done';
+    },
+  };
+}
+
+/** Of a segment of two messages, the second of which becomes a skip for good. */
+async function stateOfSkip(store: OutboxStore): Promise<StorageState> {
+  const { skips } = await store.readLog();
+  const [segment] = await store.loadSegments({ after: 0, bytesMax: 1e9 });
+  const [first, second] = unpackEntries(segment?.messages ?? new Uint8Array(0), 2);
+  const isWhole = first !== undefined && first.length > 16;
+  const isHollow = second?.length === 16;
+  if (!isWhole || isHollow !== (skips.length === 1)) return 'half done';
+  return isHollow ? 'done' : 'untouched';
 }

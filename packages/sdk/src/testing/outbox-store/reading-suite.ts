@@ -64,6 +64,36 @@ export function readingSuite(withBench: WithBench): void {
       expect(await store.find(two.id)).toMatchObject({ acknowledged: false });
     }));
 
+  test('a supplied id leads to its damaged copy, and tells whether that is acknowledged', (context) =>
+    withBench(async (bench) => {
+      const { place } = bench;
+      if (place.damage === undefined) return context.skip();
+      const store = await bench.open();
+      const epoch = bench.epoch();
+      const messages = [bench.message(), bench.message()];
+      const positions: number[] = [];
+      for (const message of messages) {
+        const draft = draftOf([message], { savedAt: 7, suppliedIds: [message.id] });
+        const { segments } = await saveDrafts(store, epoch, bench.uuid(), [draft]);
+        positions.push(...segments.map(({ position }) => position));
+      }
+      const stream = { epoch, queue: 'orders', priority: 3 };
+      await store.lease({ holder: 'tab', until: 2000, now: 1000 });
+      const mark = { stream, acknowledged: 1, acknowledgedId: bench.message().id };
+      await store.settle('tab', { marks: [mark] });
+      for (const position of positions) await place.damage(position);
+      for (const [index, { id }] of messages.entries()) {
+        expect(await (await bench.open()).find(id)).toEqual({
+          stream,
+          number: index + 1,
+          savedAt: 7,
+          message: undefined,
+          acknowledged: index === 0,
+          deadLetter: undefined,
+        });
+      }
+    }));
+
   test('a damaged segment comes without messages, between others that are well', (context) =>
     withBench(async (bench) => {
       const { damage } = bench.place;
