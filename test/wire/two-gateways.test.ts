@@ -40,7 +40,7 @@ test('a device goes on at another gateway where it was, and the session at the f
   const { session } = await device.hello(first);
   expect(await device.pushRun(first, { entries: [a] })).toMatchObject({ accepted: 1 });
 
-  const second = await connect('WebSocket', other);
+  const second = await connect('socket.io', other);
   const welcome = await device.hello(second);
   expect(welcome.session.number).toBe(session.number + 1);
   const late = { ...device.pushFrame({ first: 2, entries: [b] }), session };
