@@ -51,10 +51,8 @@ const SELECT: Statement = {
                       pg_is_in_recovery() AS in_recovery) AS found`,
 };
 
-const LOCK: Statement = {
-  name: 'identity-lock',
-  text: "SELECT value FROM fieldpost.meta WHERE name = 'incarnation' FOR UPDATE",
-};
+/** In a new store there is no row yet that could be locked. */
+const LOCK: Statement = { name: 'identity-lock', text: 'SELECT pg_advisory_xact_lock(4100003)' };
 const NOTE: Statement = {
   name: 'identity-note',
   text: `INSERT INTO fieldpost.meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
