@@ -33,6 +33,7 @@ import { Link } from './link.ts';
 import { migrate } from './migrate.ts';
 import { pruneNotices } from './notices.ts';
 import { emptyDeleted } from './operations/empty-deleted.ts';
+import { endLongHolds } from './operations/end-long-holds.ts';
 import { cancelJob, listJobs, startJob, stepJob } from './operations/jobs.ts';
 import { getQueue, listQueues, nextVisibleAt, peek } from './operations/look.ts';
 import { pruneSends } from './operations/prune-sends.ts';
@@ -117,6 +118,7 @@ class PostgresStore implements GatewayStore {
   #identity: Identity | undefined;
   #lastDecision: Promise<unknown> = Promise.resolve();
   #isEmptying = false;
+  #sweptAt: number | undefined;
   #closing: Promise<void> | undefined;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
@@ -167,7 +169,13 @@ class PostgresStore implements GatewayStore {
   }
 
   async sweep(now: number): Promise<SweepResult> {
-    await this.#work((work) => endDue(work, now));
+    // Since the last turn the clock may have been set back, or before this store was opened.
+    const isClockNew = this.#sweptAt === undefined || now < this.#sweptAt;
+    await this.#work(async (work) => {
+      if (isClockNew) await endLongHolds(work, now);
+      await endDue(work, now);
+    });
+    this.#sweptAt = now;
     const isMore = await this.#look((transaction) => areAnyDue(transaction, now));
     const [ended, unjournaled] = [this.#ended, this.#unjournaled];
     this.#ended = new Map();

@@ -37,6 +37,10 @@ const LOCK: Statement = {
   name: 'queues-lock',
   text: `SELECT ${COLUMNS} FROM fieldpost.queues WHERE name = ANY($1) ORDER BY name FOR UPDATE`,
 };
+const NAMES: Statement = {
+  name: 'queues-names',
+  text: 'SELECT name FROM fieldpost.queues WHERE number = ANY($1::integer[])',
+};
 /** What follows the semicolon in the alphabet bounds the names of subqueues. */
 const HELD: Statement = {
   name: 'queues-held',
@@ -114,6 +118,16 @@ export class QueueRows {
   forget(name: string): void {
     this.#rows.load(name, undefined);
     this.#locked.delete(name);
+  }
+
+  /** Queues by their numbers; those that are no more are absent. */
+  async withNumbers(numbers: Iterable<number>): Promise<ReadonlyMap<number, QueueState>> {
+    const asked = [...new Set(numbers)];
+    if (asked.length === 0) return new Map();
+    const names = (await this.#transaction.rows<{ name: string }>(NAMES, [asked])).map(({ name }) => name);
+    await this.read(names);
+    const found = names.map((name) => this.find(name)).filter((queue) => queue !== undefined);
+    return new Map(found.map((queue) => [queue.number, queue]));
   }
 
   isLocked(name: string): boolean {

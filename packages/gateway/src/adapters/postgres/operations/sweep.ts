@@ -38,11 +38,6 @@ const REMOVE_ORPHANS: Statement = {
   text: `DELETE FROM fieldpost.dues WHERE key = ANY($1::bigint[])
            AND NOT EXISTS (SELECT FROM fieldpost.messages WHERE messages.key = dues.key)`,
 };
-const QUEUES: Statement = {
-  name: 'sweep-queues',
-  text: 'SELECT name FROM fieldpost.queues WHERE number = ANY($1::integer[])',
-};
-
 interface DueRow {
   readonly key: number;
   readonly kind: number;
@@ -73,12 +68,8 @@ export async function sweep(work: QueueWork, now: number): Promise<void> {
     byQueue.set(number, [...(byQueue.get(number) ?? []), due]);
   }
   await transaction.run(REMOVE_LAST_LEASES, [bigintArray(keys), now]);
-  const names = await transaction.rows<{ name: string }>(QUEUES, [[...byQueue.keys()]]);
-  await work.queues.read(names.map(({ name }) => name));
-  for (const { name } of names) {
-    const queue = work.queues.find(name);
-    if (queue !== undefined) await endInQueue(work, queue, byQueue.get(queue.number) ?? [], now);
-  }
+  for (const [number, queue] of await work.queues.withNumbers(byQueue.keys()))
+    await endInQueue(work, queue, byQueue.get(number) ?? [], now);
 }
 
 async function endInQueue(
