@@ -24,6 +24,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { InputRoom } from './input-room.ts';
 import type { LiveSessions } from './live-sessions.ts';
@@ -68,6 +69,7 @@ export interface IntakePorts {
   readonly conditions: Conditions;
   readonly schemas: BodySchemas;
   readonly inputRoom: InputRoom;
+  readonly metrics: Pick<Metrics, 'count'>;
 }
 
 export interface IntakeSettings {
@@ -95,6 +97,7 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
         decideHello(snapshot, hello, context),
       );
       logHello(logger, hello, subject, result);
+      countHello(ports.metrics, result);
       if (result.reply.type === 'welcome') liveSessions.supersede(hello.device, result.reply.session);
       return result;
     },
@@ -121,6 +124,8 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
         logger.debug({ device, ...result.counts }, 'push accepted');
         logRuleProblems(logger, result.ruleProblems);
         logLost(logger, device, result);
+        for (const { first, last } of result.lost)
+          ports.metrics.count('fieldpost_messages_lost_total', {}, last - first + 1);
       } else if (result.wentBack !== undefined) logWentBack(logger, device, result.wentBack);
       return result;
     },
@@ -165,6 +170,13 @@ function logHello(logger: Logger, hello: Hello, subject: string, result: HelloRe
     logger.warn({ device, subject, streams: wentBack.streams.slice(0, STREAMS_LOGGED) }, UNEXPLAINED);
   else if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
   if (isGenerationNew) logger.error({ device, generation: result.reply.generation }, WENT_BACK_NOTICED);
+}
+
+function countHello(metrics: IntakePorts['metrics'], result: HelloResult): void {
+  const { reply, isFork } = result;
+  metrics.count('fieldpost_hellos_total', { answer: reply.type === 'welcome' ? 'welcome' : reply.reason });
+  if (isFork === true) metrics.count('fieldpost_possible_clones_total');
+  if ('isUnexplained' in result) metrics.count('fieldpost_unexplained_claims_total');
 }
 
 function logLost(

@@ -18,7 +18,7 @@ export interface LiveSessions {
   count(): number;
 }
 
-export interface LiveSessionListener {
+interface LiveSessionListener {
   readonly superseded: (session: Session) => void;
   readonly revoked: () => void;
   readonly fatesNoticed: () => void;
