@@ -68,6 +68,34 @@ export const QUEUE_CANARIES: readonly Canary[] = [
     checks: [storeSuite('lost lease in the second queue')],
   },
   {
+    name: 'transaction-in-two',
+    bug: 'a transaction commits what it sends first, and settles its leases afterwards',
+    edits: [
+      {
+        module: `${SQLITE}/operations/write-change.ts`,
+        find: '        settleAll(settle, change.requests);\n',
+        replace: `        setImmediate(() => {
+          try {
+            settleAll(settle, change.requests);
+          } catch {
+            // Nobody hears of it any more.
+          }
+        });
+`,
+      },
+    ],
+    checks: [
+      storeSuite('settles in several queues'),
+      {
+        kind: 'suite',
+        when: 'nightly',
+        project: 'unit',
+        file: 'test/adapters/gateway-stores.test.ts',
+        test: 'faults: sqlite.*queues: io-error once, after',
+      },
+    ],
+  },
+  {
     name: 'transaction-not-remembered',
     bug: 'a transaction that is repeated after a lost answer is told that its lease is lost',
     edits: [
