@@ -195,10 +195,7 @@ function perform(run: Run, effect: DeviceEffect): void {
       run.tab = { ...run.tab, line: newLine() };
       return;
     case 'send':
-      run.tab = sendUp(
-        run.tab,
-        effect.frames.map((frame) => flawedFrame(run, frame)),
-      );
+      run.tab = sendUp(run.tab, flawedFrames(run, effect.frames));
       return;
     case 'disconnect':
       leaveLine(run);
@@ -245,12 +242,16 @@ function sendUp(tab: Tab, frames: readonly UpFrame[]): Tab {
   return { ...tab, line: { ...tab.line, up: [...tab.line.up, ...sent] } };
 }
 
-function flawedFrame({ state, world }: Run, frame: UpFrame): UpFrame {
-  if (world.setup.flaws.settledStreamsUnnamed !== true || frame.type !== 'hello') return frame;
+function flawedFrames({ state, world }: Run, frames: readonly UpFrame[]): readonly UpFrame[] {
+  if (world.setup.flaws.settledStreamsUnnamed !== true) return frames;
   const waiting = new Set(
     [...state.outbox.streams.values()].filter(({ segments }) => segments.length > 0).map(({ text }) => text),
   );
-  return { ...frame, streams: frame.streams.filter((stream) => waiting.has(streamKeyText(stream))) };
+  return frames.map((frame) =>
+    frame.type === 'hello'
+      ? { ...frame, streams: frame.streams.filter((stream) => waiting.has(streamKeyText(stream))) }
+      : frame,
+  );
 }
 
 /** Gives the connection up; what was sent may still arrive. */

@@ -21,6 +21,8 @@ export class History {
   readonly backups: StoreEvent[] = [];
   readonly handOuts: HandOut[] = [];
   readonly settlements: SettledReceipt[] = [];
+  /** When gateways had the store end what had run out, each by its own clock. */
+  readonly sweeps: { readonly now: number; readonly sequence: number }[] = [];
   readonly bookings: Booking[] = [];
   /** By message id: what an app was told of it, by the tab that it asked. */
   readonly told: { readonly id: MessageId; readonly tab: string; readonly delivery: Delivery }[] = [];

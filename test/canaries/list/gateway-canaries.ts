@@ -200,6 +200,35 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'lease-of-a-wrong-clock-kept',
+    bug: 'what was leased under a clock that was years ahead stays leased for years once it is right (SQLite)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/sqlite-store.ts',
+        find: 'if (this.#sweptAt === undefined || now < this.#sweptAt) this.#endLongHolds(now);',
+        replace: 'if (now < 0) this.#endLongHolds(now);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'sqlite.*years ahead' },
+    ],
+  },
+  {
+    name: 'lease-of-a-wrong-clock-kept-in-memory',
+    bug: 'the same in the memory store, on which simulated consumers work',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/memory-store.ts',
+        find: 'if (this.#sweptAt === undefined || now < this.#sweptAt) endLongHolds(this.#disk, now);',
+        replace: 'if (now < 0) endLongHolds(this.#disk, now);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'memory.*years ahead' },
+      { kind: 'simulation', when: 'nightly', seeds: 150 },
+    ],
+  },
+  {
     name: 'expired-message-delivered',
     bug: 'a message is handed out after its time to live, because no sweep has come by yet (SQLite)',
     edits: [

@@ -3,6 +3,7 @@ import type { FaultKind } from './fault.ts';
 
 /** So much is forgotten at least. */
 const BACKUP_AGE_MS = 6_000;
+const YEAR_MS = 365 * 24 * 3_600_000;
 
 /** Faults of the gateways and of the store that they share. */
 export const GATEWAY_FAULTS: readonly FaultKind[] = [
@@ -48,6 +49,16 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
       const { process } = rng.pick(running);
       process.freeze();
       world.timeline.schedule(1_000 + rng.below(50_000), () => process.thaw());
+      return 'fired';
+    },
+  },
+  {
+    name: 'gateway-clock-set',
+    about: "A gateway's clock is set by up to a year, forward or back, and set right again after a while.",
+    strike: (world, rng) => {
+      const clock = rng.pick(world.gateways.clocks);
+      clock.jump(rng.chance(0.5) ? rng.below(60_000) - 30_000 : rng.below(2 * YEAR_MS) - YEAR_MS);
+      world.timeline.schedule(rng.below(20_000), () => clock.correct());
       return 'fired';
     },
   },

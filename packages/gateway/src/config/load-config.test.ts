@@ -26,6 +26,7 @@ describe('defaults', () => {
       connectionsPerSubjectMax: 1_000,
       producerIdRetentionMs: 604_800_000,
       epochRetentionMs: 15_552_000_000,
+      fateRetentionMs: 2_592_000_000,
       logLevel: 'info',
       stopTimeoutMs: 10_000,
     });

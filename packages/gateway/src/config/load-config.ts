@@ -31,6 +31,7 @@ export interface GatewayConfig {
   readonly connectionsPerSubjectMax: number;
   readonly producerIdRetentionMs: number;
   readonly epochRetentionMs: number;
+  readonly fateRetentionMs: number;
   readonly logLevel: NonNullable<SettingValues['logLevel']>;
   readonly stopTimeoutMs: number;
 }
@@ -126,6 +127,7 @@ function complete(
     connectionsPerSubjectMax: values.connectionsPerSubjectMax ?? 1_000,
     producerIdRetentionMs: values.producerIdRetentionMs ?? 7 * 24 * 3_600_000,
     epochRetentionMs: values.epochRetentionMs ?? 180 * 24 * 3_600_000,
+    fateRetentionMs: values.fateRetentionMs ?? 30 * 24 * 3_600_000,
     logLevel: values.logLevel ?? 'info',
     stopTimeoutMs: values.stopTimeoutMs ?? 10_000,
   };

@@ -12,7 +12,7 @@ export interface GatewayAccess {
 }
 
 /** A call of the HTTP API. */
-export interface ApiCall {
+interface ApiCall {
   readonly method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   /** Its parts are encoded; `queues`, then `orders;dead-letter`. */
   readonly path: readonly string[];

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { LEASE_MS_MAX } from '../../core/hold-limits.ts';
 import { deadLetterQueueOf, parentOf } from '../../core/queue-address.ts';
 import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
 import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
@@ -18,7 +19,6 @@ const RECEIVE_MAX = 1024;
 const SETTLE_MAX = 4096;
 const SETTLE_BYTES_MAX = 1024 * 1024;
 const LEASE_MS_DEFAULT = 30_000;
-const LEASE_MS_MAX = 12 * 60 * 60 * 1000;
 /** Proxies cut answers that take longer than a minute. */
 const WAIT_MS_MAX = 50_000;
 
