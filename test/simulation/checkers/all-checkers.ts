@@ -9,6 +9,7 @@ import { intake } from './intake.ts';
 import { isolation } from './isolation.ts';
 import { liveness } from './liveness.ts';
 import { order } from './order.ts';
+import { processing } from './processing.ts';
 import { saving } from './saving.ts';
 
 /** Every checker, in the order in which a message meets them. */
@@ -21,6 +22,7 @@ export const ALL_CHECKERS: readonly Checker[] = [
   bodies,
   fates,
   effect,
+  processing,
   fencing,
   isolation,
   liveness,
