@@ -268,6 +268,18 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'priorities-upside-down',
+    bug: 'the least urgent messages are handed out first (memory store)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/memory-disk.ts',
+        find: 'for (const messages of queue.priorities) yield* messages.values();',
+        replace: 'for (const messages of queue.priorities.toReversed()) yield* messages.values();',
+      },
+    ],
+    checks: [{ kind: 'simulation', when: 'quick', seeds: 5 }],
+  },
+  {
     name: 'expired-message-delivered',
     bug: 'a message is handed out after its time to live, because no sweep has come by yet (SQLite)',
     edits: [
