@@ -68,6 +68,27 @@ test('one that no queue will have is settled by that', async () => {
   expect(await cancelled.settled).toEqual({ outcome: 'cancelled' });
 });
 
+test('messages of a transaction ask like others', async () => {
+  const device = await ScriptedDevice.open();
+  const [orders, visits] = [device.post.queue('orders'), device.post.queue('visits')];
+  const [one, two, three] = await device.post.transaction((transaction) => {
+    transaction.send(orders, 1);
+    transaction.send(orders, 2, { ack: 'receive' });
+    transaction.send(visits, 3, { ack: 'full' });
+  });
+  expect(one?.settled).toBeUndefined();
+  expect([two, three].every((sent) => sent?.settled !== undefined)).toBe(true);
+  const asked = [...device.database.asked.values()].map(({ id, stream, number }) => [
+    id,
+    stream.queue,
+    number,
+  ]);
+  expect(asked).toEqual([
+    [two?.id, 'orders', 2],
+    [three?.id, 'visits', 1],
+  ]);
+});
+
 test('a frame that comes twice is written down once, and confirmed twice', async () => {
   const device = await ScriptedDevice.open();
   const { sent, connection } = await deliver(device);
@@ -175,15 +196,19 @@ test('what waits for its fate is kept for half a year, what is known for 30 days
   answerPush(connection);
   connection.answer(fates([1, sent.id, 'received']));
   await device.settle();
+  await device.post.close();
+  const { database, clock } = device;
+  let starts = 0;
+  // With nobody running, so that days pass at once.
   const passed = async (days: number): Promise<(string | undefined)[]> => {
-    device.clock.advance(days * DAY_MS);
-    const next = await device.post.queue('visits').send(1);
-    await device.settle();
-    await device.reconnect();
-    answerPush(await device.greet());
-    await next.delivered;
-    await device.pass(61_000);
-    const found = await Promise.all([sent, waiting].map(({ id }) => device.post.outbox.get(id)));
+    clock.advance(days * DAY_MS);
+    const next = await ScriptedDevice.open({ database, clock, seed: `start ${++starts}` });
+    const visit = await next.post.queue('visits').send(1);
+    answerPush(await next.greet());
+    await visit.delivered;
+    await next.pass(61_000);
+    const found = await Promise.all([sent, waiting].map(({ id }) => next.post.outbox.get(id)));
+    await next.post.close();
     return found.map((message) => message?.id);
   };
   expect(await passed(29)).toEqual([sent.id, waiting.id]);

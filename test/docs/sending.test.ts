@@ -8,7 +8,8 @@ import { examplesOf } from './examples.ts';
 // The examples of docs/guides/sending.md, run as they stand but for two things: the gateway's address, and a store in
 // memory where a browser has IndexedDB.
 
-const [send = '', setAside = '', fate = '', takenBack = '', ...others] = examplesOf('docs/guides/sending.md');
+const [send = '', setAside = '', fate = '', takenBack = '', transaction = '', ...others] =
+  examplesOf('docs/guides/sending.md');
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
@@ -18,7 +19,7 @@ afterAll(() => gateway.dispose());
 
 test('every example of the page is run here', () => {
   expect(others).toEqual([]);
-  expect(takenBack).not.toBe('');
+  expect(transaction).not.toBe('');
 });
 
 test('what the first example sends is in the queue', async () => {
@@ -42,7 +43,10 @@ test('the third example hears what became of its message, asked after in three w
     token: await gateway.token(),
   }).create();
   const output = run(fate);
-  await until(async () => (await queue.counts()).ready === 1, { what: 'the message is in its queue' });
+  await until(async () => (await queue.counts()).ready === 1, {
+    withinMs: 25_000,
+    what: 'the message is in its queue',
+  });
   const [id] = await queue.ids();
   await queue.settle({ ack: await queue.receive(1) });
   const lines = (await output).trim().split('\n');
@@ -55,6 +59,10 @@ test('the fourth example takes back what it should not have sent', async () => {
   const lines = (await run(takenBack)).trim().split('\n');
   expect(lines[1]).toMatch(lines[0] === 'cancelled' ? /^delivered cancelled$/ : /^delivered delivered$/);
   expect(['cancelled', 'already-delivered']).toContain(lines[0]);
+});
+
+test('the fifth example sends two messages to two queues', async () => {
+  expect(await run(transaction)).toBe('delivered delivered\n');
 });
 
 const STORE = `import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';

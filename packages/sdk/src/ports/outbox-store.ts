@@ -188,6 +188,14 @@ export interface NewSegment {
   readonly expiresInMs?: number;
   /** Its messages whose fates are asked for, with their places in it from 0. */
   readonly asked?: readonly { readonly id: MessageId; readonly index: number }[];
+  /** Which of the segments of a transaction it is, and how many there are; their positions follow each other. */
+  readonly part?: TransactionPart;
+}
+
+export interface TransactionPart {
+  /** From 0. */
+  readonly index: number;
+  readonly parts: number;
 }
 
 export interface SavedSegments {
@@ -211,6 +219,8 @@ export interface SegmentKey {
   readonly savedAt: number;
   /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
   readonly expiresInMs?: number;
+  /** Which of the segments of a transaction it is, and how many there are; their positions follow each other. */
+  readonly part?: TransactionPart;
 }
 
 export interface StoredSegment extends SegmentKey {

@@ -1,7 +1,7 @@
 import { ENTRY_HEADER_BYTES, LIMITS, type MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import type { Draft } from '../core/save/plan-save.ts';
-import type { Lane } from '../ports/outbox-store.ts';
+import type { Lane, TransactionPart } from '../ports/outbox-store.ts';
 
 /** When a segment is full: large enough to be worth a transaction, small enough to travel whole in one push. */
 const SEGMENT_BYTES = 192 * 1024;
@@ -104,7 +104,7 @@ export class MessagePacker {
     return whole;
   }
 
-  toDraft(): Draft {
+  toDraft(part?: TransactionPart): Draft {
     const { lane, count, packed: messages, savedAt, suppliedId } = this;
     const expiresInMs = this.#expiresInMs;
     return {
@@ -115,6 +115,7 @@ export class MessagePacker {
       ...(suppliedId === undefined ? {} : { suppliedIds: [suppliedId] }),
       ...(expiresInMs === Number.POSITIVE_INFINITY ? {} : { expiresInMs }),
       ...(this.#asked.length === 0 ? {} : { asked: this.#asked }),
+      ...(part === undefined ? {} : { part }),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { EpochId, MessageId } from '@fieldpost/protocol';
-import type { EpochTail, Lane, NewSegment, SaveDecision } from '../../ports/outbox-store.ts';
+import type { EpochTail, Lane, NewSegment, SaveDecision, TransactionPart } from '../../ports/outbox-store.ts';
 import { laneText } from '../lane.ts';
 
 /** Messages of one lane, encoded and packed, that have no numbers yet. */
@@ -13,6 +13,7 @@ export interface Draft {
   readonly suppliedIds?: readonly MessageId[];
   readonly asked?: readonly { readonly id: MessageId; readonly index: number }[];
   readonly expiresInMs?: number;
+  readonly part?: TransactionPart;
 }
 
 /** By lane text: the last number that this tab has seen committed in its epoch. */
@@ -52,6 +53,7 @@ export function planSave(
       ...(draft.suppliedIds === undefined ? {} : { suppliedIds: draft.suppliedIds }),
       ...(draft.asked === undefined ? {} : { asked: draft.asked }),
       ...(draft.expiresInMs === undefined ? {} : { expiresInMs: draft.expiresInMs }),
+      ...(draft.part === undefined ? {} : { part: draft.part }),
     };
   });
   return { type: 'write', write, segments };
