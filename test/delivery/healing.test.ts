@@ -9,6 +9,7 @@ import {
 import { MemoryDatabase } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
 import {
+  answerAll,
   answerPush,
   helloOf,
   idsOf,
@@ -414,14 +415,4 @@ async function nextGreeting(
     await device.pass(1_000);
   }
   return greetAfter(device, answers, generation);
-}
-
-/** Answers as a gateway that takes everything, until nothing more is pushed. */
-async function answerAll(device: ScriptedDevice, connection: Connection): Promise<void> {
-  for (let answered = 0; ; answered++) {
-    const pushes = connection.sent.filter(({ type }) => type === 'push');
-    if (answered >= pushes.length) return;
-    answerPush(connection);
-    await device.settle();
-  }
 }
