@@ -5,6 +5,9 @@ import { browserOptions } from './test/support/browsers/browser-options.ts';
 // Setting `conditions` replaces the defaults, so they are spelled out after ours.
 const source = '@fieldpost/source';
 
+// `module` is for bundlers: what it leads to need not run in Node, whose own conditions these become.
+const serverConditions = defaultServerConditions.filter((condition) => condition !== 'module');
+
 // Files of these kinds need more than a plain Node process, so each has its own project.
 const notUnit = [
   '**/*.browser.test.ts',
@@ -14,7 +17,7 @@ const notUnit = [
 
 export default defineConfig({
   resolve: { conditions: [source, ...defaultClientConditions] },
-  ssr: { resolve: { conditions: [source, ...defaultServerConditions] } },
+  ssr: { resolve: { conditions: [source, ...serverConditions] } },
   test: {
     maxWorkers: 2,
     // Many tests start real processes, and two of them share two cores: slow is no failure, stuck is.

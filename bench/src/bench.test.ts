@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BenchContext } from './bench-context.ts';
 import { barePath } from './contestants/bare-path/contestant.ts';
-import { fieldpost, gatewayIntake } from './contestants/fieldpost/contestant.ts';
+import { fieldpost, gatewayIntake, gatewayIntakeAllFeatures } from './contestants/fieldpost/contestant.ts';
 import { barePut, careful } from './contestants/peers.ts';
 import { RowBook } from './measure/row-book.ts';
 import { byDepth, consuming, enqueueing, runQueues, wholeJob } from './queues/run-queues.ts';
@@ -52,8 +52,12 @@ test('a drain counts only when every order is at the server once', async () => {
 });
 
 test('the gateway and the bare path take the same batches', async () => {
-  await runIntake(context, [gatewayIntake, barePath]);
-  expect(contestantsOf('intake')).toEqual(['Fieldpost', 'bare socket.io + SQLite']);
+  await runIntake(context, [gatewayIntake, gatewayIntakeAllFeatures, barePath]);
+  expect(contestantsOf('intake')).toEqual([
+    'Fieldpost',
+    'Fieldpost, all features',
+    'bare socket.io + SQLite',
+  ]);
 });
 
 test('a consumer empties the queue', async () => {

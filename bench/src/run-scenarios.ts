@@ -1,7 +1,7 @@
 import type { BenchContext } from './bench-context.ts';
 import { barePath } from './contestants/bare-path/contestant.ts';
 import type { Contestant } from './contestants/contestant.ts';
-import { fieldpost, gatewayIntake } from './contestants/fieldpost/contestant.ts';
+import { fieldpost, gatewayIntake, gatewayIntakeAllFeatures } from './contestants/fieldpost/contestant.ts';
 import { barePut, careful, carefulRelaxed, handWritten, rxdb, workbox } from './contestants/peers.ts';
 import type { ScenarioName } from './options.ts';
 import { type DrainEntry, runDrain } from './scenarios/drain.ts';
@@ -51,7 +51,7 @@ export async function runScenarios(context: BenchContext, names: readonly Scenar
       await use(entries.map(({ contestant }) => contestant));
       await runWireBytes(context, entries);
     },
-    intake: async () => runIntake(context, [gatewayIntake, barePath]),
+    intake: async () => runIntake(context, [gatewayIntake, gatewayIntakeAllFeatures, barePath]),
     receive: async () => runReceive(context, gatewayIntake),
     async 'slow-link'() {
       await use([ours]);

@@ -111,6 +111,15 @@ CODE = text(64, 1, "[a-z][a-z-]{0,63}")
 STREAM = dict(epoch=EPOCH, queue=text(128, 1, "[a-z0-9][a-z0-9._-]{0,127}"), priority=whole(0, 7))
 SESSION = fields(number=NUMBER, nonce=data(8))
 FATE = fields(number=NUMBER, id=UUID, code=CODE)
+HEARD = fields(number=NUMBER, id=UUID)
+TOLD = fields(number=NUMBER, id=UUID, code=CODE, reason_=text(1024), ageMs=COUNT)
+
+
+def told(value):
+    fates = array(TOLD, 256, 1)(value)
+    if any(one["number"] >= other["number"] for one, other in zip(fates, fates[1:])):
+        raise Malformed("the numbers do not rise")
+    return fates
 
 
 def lost_range(value):
@@ -138,9 +147,11 @@ RUN = fields(**STREAM, first=NUMBER, acknowledged=COUNT, attempt=COUNT, ageMs=CO
 UP = {
     "hello": fields(versions=versions, device=UUID, lastSession_=SESSION, takesOver_=SESSION, generation_=UUID,
                     client_=text(64, plain=True), streams=array(fields(**STREAM, acknowledged=COUNT), 1024),
+                    fates_=fields(heard_=HEARD),
                     waiting=fields(messages=COUNT, bytes=COUNT, oldestAgeMs=COUNT)),
     "push": fields(session=SESSION, device_=UUID, runs=array(RUN, 256, 1)),
     "close-epochs": fields(session=SESSION, device_=UUID, epochs=array(EPOCH, 1024, 1)),
+    "confirm": fields(session=SESSION, device_=UUID, fates=HEARD),
     "token": fields(token=text(16 * 1024, 1)),
 }
 DOWN = {
@@ -148,6 +159,7 @@ DOWN = {
                       limits=fields(frameBytes=NUMBER, bodyBytes=NUMBER, runMessages=NUMBER, windowMessages=NUMBER,
                                     windowBytes=NUMBER)),
     "ack": fields(streams=array(stream_state)),
+    "fates": fields(restart_=only_true, fates=told),
     "fenced": fields(reason=text(64, 1, "newer-connection|revoked|upgrade-required|went-back|cloned"), session_=SESSION),
     "error": fields(code=CODE, detail=text(1024), retryAfterMs_=COUNT),
 }

@@ -286,9 +286,12 @@ describe('what others wrote into the database', () => {
     const store = make();
     await store.open({ device: DEVICE, marker: undefined });
     await save(store);
-    for (const key of ['log', 'lease', 'trimmed', 'reserve']) await putValue(name, 'state', value, key);
+    for (const key of ['log', 'lease', 'trimmed', 'reserve', 'offered'])
+      await putValue(name, 'state', value, key);
     await putValue(name, 'marks', value, [EPOCH, 'orders', 3]);
     await putValue(name, 'marks', value, 'foreign');
+    await putValue(name, 'skips', value, [EPOCH, 'orders', 3, 1]);
+    await putValue(name, 'skips', value, 'foreign');
     await putValue(name, 'epochs', value, 'f'.repeat(32));
     const again = make();
     await again.open({ device: DEVICE, marker: DEVICE });
@@ -300,6 +303,9 @@ describe('what others wrote into the database', () => {
       device: DEVICE,
       contacts: [],
       fates: [],
+      // Of a message that may have been sent nobody may say that it was not.
+      offered: value === undefined ? 0 : value === 7 ? 7 : Number.MAX_SAFE_INTEGER,
+      skips: [],
       reopenings: 0,
     });
     const held = { holder: 'tab', until: 2000 };

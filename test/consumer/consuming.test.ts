@@ -109,7 +109,7 @@ test('as many messages as concurrency says are worked on at once, never more', a
     await gate.promise;
     working -= 1;
   });
-  await until(async () => (await queue.counts()).leased === 14);
+  await until(async () => working > 0 && (await queue.counts()).leased === 14);
   expect(working).toBe(4);
   gate.resolve(undefined);
   await until(() => queue.isEmpty());

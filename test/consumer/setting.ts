@@ -20,7 +20,7 @@ export class Setting {
   readonly token: string;
   /** Of all consumers, in order. */
   readonly problems: ConsumerProblem[] = [];
-  /** The requests of all consumers: `receive` or `settle`, with what was asked for. */
+  /** The requests of all consumers: `receive`, `settle` or `transactions`, with what was asked for. */
   readonly requests: { readonly action: string; readonly body: Readonly<Record<string, unknown>> }[] = [];
   readonly #consumers: Pick<Consumer, 'close'>[] = [];
   #queues = 0;
@@ -37,12 +37,16 @@ export class Setting {
     return new Setting(gateway, proxy, await gateway.token());
   }
 
-  /** A new queue that holds these numbers. */
-  async queue(...numbers: readonly number[]): Promise<QueueAtGateway> {
+  /** A new queue that holds these numbers; settings may stand before them. */
+  async queue(
+    ...content: readonly number[] | readonly [Readonly<Record<string, unknown>>, ...(readonly number[])]
+  ): Promise<QueueAtGateway> {
     this.#queues += 1;
     const name = `jobs-${this.#queues}`;
     const queue = new QueueAtGateway({ name, url: () => this.gateway.url, token: this.token });
-    await queue.create();
+    const [settings] = content;
+    await queue.create(typeof settings === 'object' ? settings : {});
+    const numbers = content.filter((item) => typeof item === 'number');
     if (numbers.length > 0) await queue.send(...numbers.map((n) => ({ n })));
     return queue;
   }

@@ -1,8 +1,8 @@
 import { connect, FieldpostError, type StatusSnapshot } from '@fieldpost/sdk';
-import { createMemoryOutboxStore, ManualClock, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
+import { createMemoryOutboxStore, MemoryDatabase, SignalBus } from '@fieldpost/sdk/testing';
 import { expect, test } from 'vitest';
-import { SimLock } from '../simulation/device/sim-lock.ts';
 import { ackOf, pushesOf, runsOf, ScriptedDevice, takenState } from '../support/scripted-device.ts';
+import { twoTabs } from '../support/two-tabs.ts';
 
 // Several tabs on one outbox, and the life of a connection object.
 
@@ -141,23 +141,6 @@ test('delivered messages go from the log when they are old', async () => {
   await device.pass(61_000);
   expect(await device.post.outbox.get(sent.id)).toBeUndefined();
 });
-
-async function twoTabs(
-  bus: SignalBus | undefined,
-): Promise<{ leader: ScriptedDevice; follower: ScriptedDevice }> {
-  const database = new MemoryDatabase();
-  const clock = new ManualClock();
-  const leaderLock = new SimLock();
-  const open = (seed: string): Promise<ScriptedDevice> =>
-    ScriptedDevice.open({
-      database,
-      clock,
-      seed,
-      connect: { surroundings: { leaderLock } },
-      ...(bus === undefined ? {} : { signals: bus.join() }),
-    });
-  return { leader: await open('leader'), follower: await open('follower') };
-}
 
 /** Plays a gateway that takes everything the device has. */
 async function drain(device: ScriptedDevice): Promise<void> {

@@ -17,7 +17,7 @@ vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 // The examples of docs/guides/consuming.md, run as they stand; only the gateway's address is another.
 
-const [loop = '', handlers = '', database = '', invoices = '', ...others] =
+const [loop = '', handlers = '', database = '', invoices = '', nextStep = '', ...others] =
   examplesOf('docs/guides/consuming.md');
 let gateway: GatewayProcess;
 let queue: QueueAtGateway;
@@ -41,7 +41,7 @@ afterAll(() => gateway.dispose());
 
 test('every example of the page is run here', () => {
   expect(others).toEqual([]);
-  expect(invoices).not.toBe('');
+  expect(nextStep).not.toBe('');
 });
 
 test('the loop prints and acknowledges what is there, and stops when asked', async () => {
@@ -100,6 +100,24 @@ test('PostgreSQL has each invoice once, and none that was noted before', async (
     await office.end();
     await postgres.dispose();
   }
+});
+
+test('the next step is in its queue when an order has left its own', async () => {
+  const names = ['shipments', 'questions'];
+  const token = await gateway.token();
+  const [shipments, questions] = names.map(
+    (name) => new QueueAtGateway({ name, url: () => gateway.url, token }),
+  );
+  await Promise.all([shipments?.create(), questions?.create()]);
+  await queue.send({ number: 'A-1', total: 5 }, { number: 'A-2', total: 5000 }, { number: 'A-3', total: 6 });
+  const example = await run(nextStep);
+  await until(() => queue.isEmpty());
+  expect(await example.stop()).toBe(0);
+  expect(await shipments?.messages()).toMatchObject([
+    { body: { number: 'A-1', total: 5 }, label: 'order A-1' },
+    { body: { number: 'A-3', total: 6 }, label: 'order A-3' },
+  ]);
+  expect(await questions?.messages()).toMatchObject([{ body: { number: 'A-2', total: 5000 } }]);
 });
 
 interface RunningExample {

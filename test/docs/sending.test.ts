@@ -7,7 +7,7 @@ import { examplesOf } from './examples.ts';
 // The examples of docs/guides/sending.md, run as they stand but for two things: the gateway's address, and a store in
 // memory where a browser has IndexedDB.
 
-const [send = '', setAside = '', ...others] = examplesOf('docs/guides/sending.md');
+const [send = '', setAside = '', takenBack = '', ...others] = examplesOf('docs/guides/sending.md');
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
@@ -17,7 +17,7 @@ afterAll(() => gateway.dispose());
 
 test('every example of the page is run here', () => {
   expect(others).toEqual([]);
-  expect(setAside).not.toBe('');
+  expect(takenBack).not.toBe('');
 });
 
 test('what the first example sends is in the queue', async () => {
@@ -31,6 +31,12 @@ test('what the first example sends is in the queue', async () => {
 test('the second example shows and forgets what was refused', async () => {
   const output = await run(setAside, REFUSED);
   expect(output).toMatch(/^[0-9a-f-]{36} queue-not-found \{ n: 1 \}\nleft: 0\n$/);
+});
+
+test('the third example takes back what it should not have sent', async () => {
+  const lines = (await run(takenBack)).trim().split('\n');
+  expect(lines[1]).toMatch(lines[0] === 'cancelled' ? /^delivered cancelled$/ : /^delivered delivered$/);
+  expect(['cancelled', 'already-delivered']).toContain(lines[0]);
 });
 
 const STORE = `import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';

@@ -30,7 +30,6 @@ const LEFT_OUT = new Set([
   'waitingMessages',
   'firstSeenAt',
   'lastSeenAt',
-  'device',
   'principal',
   // The same for all messages here.
   'savedAt',
@@ -39,6 +38,10 @@ const LEFT_OUT = new Set([
   'arrivedAt',
   'properties',
   'fault',
+  // How often and when data was copied: only counted.
+  'forkedAt',
+  'recordedAt',
+  'contacts',
 ]);
 
 const textOfPart = new WeakMap<object, string>();

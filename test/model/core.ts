@@ -18,6 +18,7 @@ export { loadSnapshot } from '../../packages/gateway/src/adapters/memory/load-sn
 export { inQueueOrder } from '../../packages/gateway/src/adapters/memory/memory-disk.ts';
 export { type AcceptResult, decideAccept } from '../../packages/gateway/src/core/accept.ts';
 export { decideCloseEpochs } from '../../packages/gateway/src/core/close-epochs.ts';
+export { decideTell, scopeOfFates } from '../../packages/gateway/src/core/tell-fates.ts';
 export {
   type ConnectionEffect,
   type ConnectionEvent,

@@ -3,6 +3,7 @@ import type {
   DrainLease,
   EpochTail,
   MemoryDatabase,
+  OfferResult,
   Reopening,
   ReopenResult,
   SaveDecision,
@@ -72,6 +73,13 @@ export function settle(before: MemoryDatabase, holder: string, settlement: Settl
   database.session = settlement.session ?? database.session;
   database.generation = settlement.generation ?? database.generation;
   return { database, result: true };
+}
+
+export function offer(before: MemoryDatabase, holder: string, upTo: number): Written<OfferResult> {
+  if (before.lease?.holder !== holder) return { database: before, result: { held: false, skips: [] } };
+  const database = before.copy();
+  database.offered = upTo;
+  return { database, result: { held: true, skips: [] } };
 }
 
 export function reopen(before: MemoryDatabase, holder: string, reopening: Reopening): Written<ReopenResult> {

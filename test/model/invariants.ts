@@ -86,10 +86,16 @@ function findTwice(_: World, { arrived }: Facts): string | undefined {
   return twice === undefined ? undefined : `${nameOf(twice)} is in the queue twice`;
 }
 
-/** After the store went back in time a loss is no silent one: the gateway has said so, or will when a device comes. */
-function findSilentLoss({ gateway }: World, { logs, arrived }: Facts): string | undefined {
-  if (gateway.wentBack) return undefined;
+/**
+ * After the store went back in time, a device that has not been welcomed since cannot know; every other one has taken back
+ * what it was told.
+ */
+function findSilentLoss({ gateway, tabs }: World, { logs, arrived }: Facts): string | undefined {
   for (const [device, log] of logs.entries()) {
+    const isWelcomed = tabs.some(
+      ({ disk, state }) => disk === device && state?.session.phase.kind === 'live',
+    );
+    if (gateway.wentBack && !isWelcomed) continue;
     const lost = log.find(
       (message) => message.isSettled && message.letter === undefined && !arrived.includes(message.id),
     );
@@ -139,6 +145,8 @@ function findRenumbered({ disks }: World, { logs }: Facts): string | undefined {
 function findWrongMark({ gateway: { disk } }: World): string | undefined {
   for (const [text, stream] of disk.streams) {
     const taken = [...stream.refusals.keys(), ...stream.skips.keys()];
+    for (const { first, last } of stream.lost.values())
+      for (let number = first; number <= last; number++) taken.push(number);
     for (const queue of disk.queues.values()) {
       for (const { origin, priority } of inQueueOrder(queue)) {
         if (origin === undefined) continue;

@@ -16,6 +16,8 @@ import {
   type ConnectionState,
   decideAccept,
   decideCloseEpochs,
+  decideTell,
+  scopeOfFates,
   decideHello,
   loadSnapshot,
   type ReadPush,
@@ -75,6 +77,14 @@ function perform(run: Run, effect: ConnectionEffect): void {
       const { changes, result } = decideCloseEpochs(snapshot, effect.frame, context);
       commit(run, changes);
       run.events.push({ type: 'close-decided', cost: effect.cost, result });
+      return;
+    }
+    case 'decide-fates': {
+      const { request, principal, cost } = effect;
+      const snapshot = loadSnapshot(run.world.gateway.disk, scopeOfFates(request.device, request.heard));
+      const { changes, result } = decideTell(snapshot, request, { subject: principal.subject, now: NOW });
+      commit(run, changes);
+      run.events.push({ type: 'fates-decided', cost, result });
       return;
     }
     case 'send':

@@ -1,4 +1,4 @@
-import { type DeviceId, type EpochId, instant, type UpFrame } from '@fieldpost/protocol';
+import { type DeviceId, type EpochId, instant, streamKeyText, type UpFrame } from '@fieldpost/protocol';
 import { logOf, type MemoryDatabase } from '@fieldpost/sdk/testing';
 import { copyDeep } from './copy.ts';
 import {
@@ -15,10 +15,12 @@ import {
   listSegments,
   loadSegments,
   renewDevice,
+  offer,
   renumber,
   reopen,
   settle,
   takeLease,
+  type Written,
 } from './device-disk.ts';
 import type { Line, Tab, World } from './world.ts';
 
@@ -121,6 +123,7 @@ const PERFORMED = [
   'list',
   'load',
   'settle',
+  'offer',
   'reopen',
   'renewDevice',
   'askLease',
@@ -142,11 +145,9 @@ function perform(run: Run, effect: DeviceEffect): void {
   const { events } = run;
   if (!isPerformed(effect)) return;
   switch (effect.type) {
-    case 'readLog': {
-      const log = logOf(run.database);
-      events.push({ type: 'logRead', log, keys: listSegments(run.database, log.settledUpTo) });
+    case 'readLog':
+      events.push(readLog(run.database));
       return;
-    }
     case 'list':
       events.push({ type: 'listed', after: effect.after, keys: listSegments(run.database, effect.after) });
       return;
@@ -156,33 +157,32 @@ function perform(run: Run, effect: DeviceEffect): void {
       return;
     }
     case 'settle': {
-      const { database, result } = settle(run.database, run.state.holder, effect.settlement);
-      run.database = database;
+      const result = write(run, settle(run.database, run.state.holder, effect.settlement));
       events.push({ type: 'settled', held: result });
       return;
     }
+    case 'offer': {
+      const result = write(run, offer(run.database, run.state.holder, effect.upTo));
+      events.push({ type: 'offered', ...result });
+      return;
+    }
     case 'reopen': {
-      const { database, result } = reopen(run.database, run.state.holder, effect.reopening);
-      run.database = database;
+      const result = write(run, reopen(run.database, run.state.holder, effect.reopening));
       events.push({ type: 'reopened', result });
       return;
     }
     case 'renewDevice': {
-      const { database, result } = renewDevice(run.database, effect.from, nextDevice(effect.from));
-      run.database = database;
+      const result = write(run, renewDevice(run.database, effect.from, nextDevice(effect.from)));
       events.push({ type: 'deviceRenewed', device: result });
       return;
     }
     case 'askLease': {
-      const { database, result } = takeLease(run.database, run.state.holder, effect);
-      run.database = database;
+      const result = write(run, takeLease(run.database, run.state.holder, effect));
       events.push({ type: 'leaseAnswered', lease: result });
       return;
     }
     case 'acquireLock':
-      if (run.world.tabs.some((other) => other.disk === run.tab.disk && other.hasLock)) return;
-      run.tab = { ...run.tab, hasLock: true };
-      events.push({ type: 'lockHeld' });
+      takeLock(run);
       return;
     case 'askToken':
       events.push({
@@ -195,7 +195,7 @@ function perform(run: Run, effect: DeviceEffect): void {
       run.tab = { ...run.tab, line: newLine() };
       return;
     case 'send':
-      run.tab = sendUp(run.tab, effect.frames);
+      run.tab = sendUp(run.tab, flawedFrames(run, effect.frames));
       return;
     case 'disconnect':
       leaveLine(run);
@@ -207,6 +207,22 @@ function perform(run: Run, effect: DeviceEffect): void {
       mintEpoch(run);
       return;
   }
+}
+
+function takeLock(run: Run): void {
+  if (run.world.tabs.some((other) => other.disk === run.tab.disk && other.hasLock)) return;
+  run.tab = { ...run.tab, hasLock: true };
+  run.events.push({ type: 'lockHeld' });
+}
+
+function readLog(database: MemoryDatabase): DeviceEvent {
+  const log = logOf(database);
+  return { type: 'logRead', log, keys: listSegments(database, log.settledUpTo) };
+}
+
+function write<Result>(run: Run, { database, result }: Written<Result>): Result {
+  run.database = database;
+  return result;
 }
 
 /** Another id for a device: the next one after its own. */
@@ -224,6 +240,18 @@ function sendUp(tab: Tab, frames: readonly UpFrame[]): Tab {
   // A close-epochs only starts a retention, and may be lost at any time: here it always is, which halves the states.
   const sent = frames.filter(({ type }) => type !== 'close-epochs');
   return { ...tab, line: { ...tab.line, up: [...tab.line.up, ...sent] } };
+}
+
+function flawedFrames({ state, world }: Run, frames: readonly UpFrame[]): readonly UpFrame[] {
+  if (world.setup.flaws.settledStreamsUnnamed !== true) return frames;
+  const waiting = new Set(
+    [...state.outbox.streams.values()].filter(({ segments }) => segments.length > 0).map(({ text }) => text),
+  );
+  return frames.map((frame) =>
+    frame.type === 'hello'
+      ? { ...frame, streams: frame.streams.filter((stream) => waiting.has(streamKeyText(stream))) }
+      : frame,
+  );
 }
 
 /** Gives the connection up; what was sent may still arrive. */

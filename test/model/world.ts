@@ -145,6 +145,8 @@ export interface Flaws {
   readonly markAfterMessages?: true;
   /** The answer leaves before the commit, and a crash may come between. */
   readonly answerBeforeCommit?: true;
+  /** A hello names only streams with something that waits. */
+  readonly settledStreamsUnnamed?: true;
   /** The gateway does not look whose session a push names. */
   readonly noSessionCheck?: true;
 }

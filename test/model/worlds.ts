@@ -96,6 +96,11 @@ export const QUICK_WORLDS: readonly WorldSetup[] = [
   }),
   setUp('clone', 'a disk copied to a second device, and both go on', TWO, { clone: 1 }, CLONE),
   setUp('disk-rollback', 'a disk set back to an older copy', THREE, { diskRollback: 1 }),
+  setUp('store-rollback', "a gateway's store set back to an older copy, and a broken connection", TWO, {
+    storeRollback: 1,
+    cut: 1,
+  }),
+  setUp('store-rollback-refusal', 'the same behind a refusal', ['plain', 'refused'], { storeRollback: 1 }),
   setUp(
     'transactions',
     'transactions of an app that overlap, and one that is given up',
@@ -142,6 +147,21 @@ export const DEEP_WORLDS: readonly WorldSetup[] = [
       diskRollback: 1,
       clone: 1,
     },
+    CLONE,
+  ),
+  setUp('store-rollback-deep', 'a store set back twice, a power loss', TWO, {
+    storeRollback: 2,
+    powerLoss: 1,
+  }),
+  setUp('both-rolled-back', "a store and a device's disk set back", TWO, {
+    storeRollback: 1,
+    diskRollback: 1,
+  }),
+  setUp(
+    'store-rollback-clone',
+    'a store set back, and a cloned device',
+    TWO,
+    { storeRollback: 1, clone: 1 },
     CLONE,
   ),
   setUp('tabs-deep', 'two tabs, a crash, a broken connection', THREE, { tabCrash: 1, cut: 1 }, TWO_TABS),
@@ -277,6 +297,16 @@ export const FLAWED_WORLDS: readonly FlawedWorld[] = [
       {
         flaws: { answerBeforeCommit: true },
       },
+    ),
+    breaks: INVARIANT.told,
+  },
+  {
+    setup: setUp(
+      'settled-streams-unnamed',
+      'an idle device that does not name what it has delivered, after the store went back',
+      ONE,
+      { storeRollback: 1 },
+      { flaws: { settledStreamsUnnamed: true } },
     ),
     breaks: INVARIANT.told,
   },

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   type DeviceId,
   type EpochId,
@@ -21,6 +21,8 @@ export class History {
   readonly backups: StoreEvent[] = [];
   readonly handOuts: HandOut[] = [];
   readonly settlements: SettledReceipt[] = [];
+  /** When gateways had the store end what had run out, each by its own clock. */
+  readonly sweeps: { readonly now: number; readonly sequence: number }[] = [];
   readonly bookings: Booking[] = [];
   /** By message id: what an app was told of it, by the tab that it asked. */
   readonly told: { readonly id: MessageId; readonly tab: string; readonly delivery: Delivery }[] = [];
@@ -58,12 +60,25 @@ export class History {
     this.backups.push({ type: 'backed-up', file, sequence: this.next() });
   }
 
+  /** Messages that were in their queues before the store went back, and are not there again; those of a damaged or lost disk aside. */
+  findForgotten(logs: readonly ReadonlySet<SavedMessage>[]): SavedMessage[] {
+    const undone = new Set<MessageId>();
+    for (const { id, undoneAt } of this.arrivals) if (undoneAt !== undefined) undone.add(id);
+    for (const { id, undoneAt } of this.arrivals) if (undoneAt === undefined) undone.delete(id);
+    return [...undone].flatMap((id) => {
+      const message = this.saved.get(id);
+      if (message === undefined || message.isDamaged || message.isExcused) return [];
+      return logs.some((log) => log.has(message)) ? [message] : [];
+    });
+  }
+
   /** The store is as it was at that backup: what came later never was. */
   storeWentBack(file: string): void {
     const made = this.backups.findLast((event) => event.type === 'backed-up' && event.file === file);
+    const sequence = this.next();
     for (const arrival of this.arrivals)
-      if (arrival.sequence > (made?.sequence ?? 0)) arrival.isUndone = true;
-    this.backups.push({ type: 'went-back', file, sequence: this.next() });
+      if (arrival.sequence > (made?.sequence ?? 0)) arrival.undoneAt ??= sequence;
+    this.backups.push({ type: 'went-back', file, sequence });
   }
 
   hear(id: MessageId, tab: string, delivery: Delivery): void {
@@ -123,8 +138,8 @@ export interface Arrival {
   readonly number: number;
   readonly bodyHash: string;
   readonly sequence: number;
-  /** The store went back to before it. */
-  isUndone: boolean;
+  /** When the store went back to before it. */
+  undoneAt: number | undefined;
 }
 
 /** A device wrote down that a message is done with: from here on it may forget it. */
@@ -180,5 +195,5 @@ export interface Scandal {
 
 /** SHA-256 of a body, for comparison. */
 export function hashBody(body: Uint8Array): string {
-  return createHash('sha256').update(body).digest('base64');
+  return hash('sha256', body, 'base64');
 }

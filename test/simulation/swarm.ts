@@ -58,7 +58,7 @@ export function drawSwarm(rng: Rng, asked: Asked): Swarm {
     keepDeliveredMs: rng.pick([60_000, Number.POSITIVE_INFINITY]),
     leaseMs: between(2, 15) * 1_000,
     workMs: rng.pick([0, 50, 1_000]),
-    waitMs: rng.pick([5_000, 10_000, 20_000]),
+    waitMs: rng.pick([5_000, 20_000, 45_000]),
     consumersPerQueue: between(1, 2),
   };
   const { ticks, faults } = asked;

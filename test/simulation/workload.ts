@@ -22,7 +22,7 @@ const LANES = [
 const RUSH_CHANCE = 0.3;
 const RUSH_BURSTS = 6;
 const RUSH_MS = 1_000;
-const IDLE_EVERY_MS = 2_000;
+const IDLE_EVERY_MS = 3_000;
 
 /** What the people do: they send, open tabs, look at pages again, and somebody makes images of their disks. */
 export class Workload {
@@ -31,6 +31,7 @@ export class Workload {
   readonly #swarm: Swarm;
   #keys = 0;
   #saved = 0;
+  #failed = 0;
   #isOver = false;
 
   constructor(world: World, rng: Rng, swarm: Swarm) {
@@ -42,6 +43,11 @@ export class Workload {
   /** Messages whose `send()` was fulfilled. */
   get saved(): number {
     return this.#saved;
+  }
+
+  /** Messages that are saved or on their way there. */
+  get #underWay(): number {
+    return this.#keys - this.#failed;
   }
 
   begin(): void {
@@ -59,7 +65,7 @@ export class Workload {
       if (this.#isOver) return;
       this.#act(burstMax);
       // Faults that still wait for their occasion need some messages, but not many.
-      if (this.#saved < this.#swarm.messages) this.#actAgain(everyMs, burstMax);
+      if (this.#underWay < this.#swarm.messages) this.#actAgain(everyMs, burstMax);
       else this.#actAgain(Math.max(everyMs, IDLE_EVERY_MS), 2);
     });
   }
@@ -73,7 +79,7 @@ export class Workload {
     else if (roll < 26) for (const tab of device.running) tab.hint();
     this.#burst(device, burstMax);
     // Somebody in a hurry: what follows sets out before what went first is answered.
-    if (!this.#rng.chance(RUSH_CHANCE)) return;
+    if (!this.#rng.chance(RUSH_CHANCE) || this.#underWay >= this.#swarm.messages) return;
     for (let burst = 1; burst < RUSH_BURSTS; burst++) {
       this.#world.timeline.schedule(this.#rng.below(RUSH_MS), () => this.#burst(device, burstMax));
     }
@@ -126,9 +132,11 @@ export class Workload {
   }
 
   #send(device: SimDevice, tab: SimTab, send: AppSend): void {
+    if (send.outcome !== 'running') this.#failed--;
     send.outcome = 'running';
     const forget = tab.process.onDeath(() => {
       send.outcome = 'unknown';
+      this.#failed++;
       this.#sendAgain(device, send);
     });
     tab
@@ -154,6 +162,7 @@ export class Workload {
   #hasFailed(device: SimDevice, send: AppSend, error: unknown): void {
     const isUnknown = error instanceof FieldpostError && error.outcome === 'unknown';
     send.outcome = isUnknown ? 'unknown' : 'failed';
+    this.#failed++;
     const code = error instanceof FieldpostError ? error.code : String(error);
     this.#world.trace.note(this.#world.timeline.nowMs, 'send failed', send.key, send.outcome, code);
     this.#sendAgain(device, send);

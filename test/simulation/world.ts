@@ -7,7 +7,7 @@ import { FaultBook, NO_NOISE } from './faults/fault-book.ts';
 import { FaultPlan } from './faults/fault-plan.ts';
 import { Gateways } from './gateway/gateways.ts';
 import { makeToken, QUEUES, TINY_BYTES } from './gateway/tokens.ts';
-import { History } from './history.ts';
+import { History, type SavedMessage } from './history.ts';
 import { Line } from './network/line.ts';
 import { createSimFetch } from './network/sim-fetch.ts';
 import type { Swarm } from './swarm.ts';
@@ -17,6 +17,8 @@ import { Workload } from './workload.ts';
 
 /** After the faults end, everything has arrived and is done with within this. */
 export const LIVENESS_WITHIN_MS = 10 * 60_000;
+/** So long an idle device without a socket may take to hear that the store went back. */
+const HELLO_AGAIN_MS = 10 * 60_000;
 /** Faults that still wait for their occasion get so much more time, and some help. */
 const NUDGES_MAX = 60;
 /** How often a tab looks into its store by itself, and a bit. */
@@ -106,9 +108,12 @@ export class World {
     for (const line of this.lines) line.heal();
     for (const device of this.devices) device.heal();
     for (const consumer of this.consumers) consumer.process.thaw();
-    const endMs = this.timeline.nowMs + LIVENESS_WITHIN_MS;
-    while (!this.#isDrained() && this.timeline.nowMs < endMs)
-      await this.timeline.run(this.timeline.nowMs + 500);
+    const { backups } = this.history;
+    const wentBack = backups.some(({ type }) => type === 'went-back');
+    const endMs = this.timeline.nowMs + LIVENESS_WITHIN_MS + (wentBack ? HELLO_AGAIN_MS : 0);
+    // A last fault may still be under way.
+    do await this.timeline.run(this.timeline.nowMs + 500);
+    while (!this.#isDrained() && this.timeline.nowMs < endMs);
     const isInTime = this.#isDrained();
     // Tabs without signals look into the store every quarter of a minute.
     await this.timeline.run(this.timeline.nowMs + POLL_MS);
@@ -127,6 +132,11 @@ export class World {
     }
     const { messages } = this.gateways.store;
     if (messages > 0) lines.push(`${messages} messages in queues`);
+    const forgotten = this.#findForgotten();
+    if (forgotten.length > 0)
+      lines.push(
+        `${forgotten.length} messages that the store forgot and a device still has: ${forgotten[0]?.id}`,
+      );
     return lines;
   }
 
@@ -144,7 +154,13 @@ export class World {
 
   #isDrained(): boolean {
     if (this.gateways.store.messages > 0) return false;
-    return this.devices.every(({ disk }) => disk.database.settledUpTo >= disk.database.lastPosition);
+    const isSettled = ({ disk: { database } }: SimDevice): boolean =>
+      database.settledUpTo >= database.lastPosition;
+    return this.devices.every(isSettled) && this.#findForgotten().length === 0;
+  }
+
+  #findForgotten(): SavedMessage[] {
+    return this.history.findForgotten(this.devices.map(({ disk }) => disk.log));
   }
 
   /** Gives faults that wait for something rare their occasion. */

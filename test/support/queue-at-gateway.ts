@@ -10,7 +10,7 @@ export class QueueAtGateway {
     this.#token = options.token;
   }
 
-  async create(settings: { readonly maxBodyBytes?: number } = {}): Promise<this> {
+  async create(settings: Readonly<Record<string, unknown>> = {}): Promise<this> {
     await this.#call('PUT', '', settings);
     return this;
   }
@@ -47,13 +47,18 @@ export class QueueAtGateway {
     return (await this.#peek()).map((message) => count(message, 'deliveryCount'));
   }
 
+  /** The waiting messages with their bodies, in queue order. */
+  async messages(): Promise<readonly unknown[]> {
+    return this.#peek('&bodies=auto');
+  }
+
   /** The ids of the waiting messages, in queue order. */
   async ids(): Promise<string[]> {
     return (await this.#peek()).map((message) => String(field(message, 'id')));
   }
 
-  async #peek(): Promise<readonly unknown[]> {
-    const messages = field(await this.#call('GET', '/messages?limit=256'), 'messages');
+  async #peek(more = ''): Promise<readonly unknown[]> {
+    const messages = field(await this.#call('GET', `/messages?limit=256${more}`), 'messages');
     return Array.isArray(messages) ? messages : [];
   }
 

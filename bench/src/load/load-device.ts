@@ -12,4 +12,6 @@ export interface LoadTarget {
   readonly kind: 'fieldpost' | 'bare';
   readonly url: string;
   readonly token: string;
+  /** Whether messages carry every property that a device can give them; none at all when absent. */
+  readonly hasProperties?: boolean;
 }

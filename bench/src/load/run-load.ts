@@ -1,7 +1,7 @@
 import { createBareDevice } from './bare-device.ts';
 import { createFieldpostDevice } from './fieldpost-device.ts';
 import type { LoadDevice, LoadTarget } from './load-device.ts';
-import { type Batch, makeBodies, packBatches } from './load-messages.ts';
+import { allProperties, type Batch, makeBodies, noProperties, packBatches } from './load-messages.ts';
 
 export interface LoadRequest {
   readonly target: LoadTarget;
@@ -26,9 +26,10 @@ export async function runLoad(request: LoadRequest): Promise<LoadOutcome> {
   const { target, devices: count, inFlight } = request;
   const each = Math.ceil(request.messages / count);
   const bodies = makeBodies(request.seed);
+  const propertiesOf = target.hasProperties === true ? allProperties : noProperties;
   const loads = Array.from({ length: count }, () => ({
     device: create[target.kind](target),
-    batches: packBatches(bodies, each, request.batchMessages),
+    batches: packBatches(bodies, each, request.batchMessages, propertiesOf),
   }));
   try {
     for (const { device } of loads) await device.open();

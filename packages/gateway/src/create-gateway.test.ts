@@ -172,6 +172,7 @@ describe('the description of the API', () => {
       'delete /v1/jobs/{id}',
       'delete /v1/queues/{queue}',
       'get /healthz',
+      'get /metrics',
       'get /readyz',
       'get /v1/devices',
       'get /v1/devices/{id}',

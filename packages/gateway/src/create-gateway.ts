@@ -1,5 +1,5 @@
 import { cors } from 'hono/cors';
-import { createApi } from './http/api.ts';
+import { type Api, createApi } from './http/api.ts';
 import { isOriginAllowed } from './http/origins.ts';
 import { addDevTokenRoute } from './http/routes/dev-token.ts';
 import { addDeviceSyncRoute } from './http/routes/device-sync.ts';
@@ -8,7 +8,7 @@ import { addHistoryRoute } from './http/routes/history.ts';
 import { addJobRoutes } from './http/routes/jobs.ts';
 import { addLookRoutes } from './http/routes/look.ts';
 import { addLostRangesRoute } from './http/routes/lost-ranges.ts';
-import { addOperationsRoutes } from './http/routes/operations.ts';
+import { addMetricsRoute, addOperationsRoutes } from './http/routes/operations.ts';
 import { addQueueRoutes } from './http/routes/queues.ts';
 import { addReceiveRoutes } from './http/routes/receive.ts';
 import { addReferenceRoutes } from './http/routes/reference.ts';
@@ -24,15 +24,18 @@ import type { Failpoints } from './ports/failpoints.ts';
 import type { AcceptConnection } from './ports/frame-socket.ts';
 import type { GatewayStore } from './ports/gateway-store.ts';
 import type { Logger } from './ports/logger.ts';
+import type { Metrics } from './ports/metrics.ts';
 import type { TokenMinter } from './ports/token-minter.ts';
-import { createArrivals } from './shell/arrivals.ts';
+import { type Arrivals, createArrivals } from './shell/arrivals.ts';
 import { DeviceConnection } from './shell/device-connection.ts';
 import { guardStore } from './shell/guard-store.ts';
 import { type HousekeepingPorts, startHousekeeping } from './shell/housekeeping.ts';
-import { createInputRoom } from './shell/input-room.ts';
-import { createIntake } from './shell/intake.ts';
-import { createJobRunner } from './shell/job-runner.ts';
-import { createLiveSessions } from './shell/live-sessions.ts';
+import { createInputRoom, type InputRoom } from './shell/input-room.ts';
+import { createIntake, type Intake } from './shell/intake.ts';
+import { createJobRunner, type JobRunner } from './shell/job-runner.ts';
+import { createLiveSessions, type LiveSessions } from './shell/live-sessions.ts';
+import { measureStore } from './shell/measure-store.ts';
+import { createMetricsPage } from './shell/metrics-page.ts';
 import { startSweeping } from './shell/sweep-loop.ts';
 
 /** What a gateway asks of its surroundings. */
@@ -45,6 +48,8 @@ export interface GatewayPorts {
   readonly schemas: BodySchemas;
   readonly logger: Logger;
   readonly authenticator: Authenticator;
+  /** Given where `GET /metrics` is to be served. */
+  readonly metrics?: Metrics;
   /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
   readonly tokenMinter?: TokenMinter;
   /** Given by tests only. */
@@ -66,6 +71,8 @@ export interface GatewaySettings {
   readonly producerIdRetentionMs?: number;
   /** How long a closed epoch's marks and refusals are kept, in milliseconds; 180 days by default. */
   readonly epochRetentionMs?: number;
+  /** How long fates of messages are kept for devices that do not come to hear them, in milliseconds; 30 days by default. */
+  readonly fateRetentionMs?: number;
   /** Called once when the store failed: the process has to end, its state can no longer be known. */
   readonly onStoreFailure: (error: unknown) => void;
 }
@@ -87,6 +94,13 @@ export interface Gateway {
 }
 
 const NO_FAILPOINTS: Failpoints = { reach: () => undefined };
+const NO_METRICS: Metrics = {
+  count: () => undefined,
+  observe: () => undefined,
+  set: () => undefined,
+  expose: async () => '',
+  contentType: 'text/plain',
+};
 const PREFLIGHT_SECONDS = 600;
 
 /**
@@ -95,15 +109,17 @@ const PREFLIGHT_SECONDS = 600;
  * @since 0.1.0
  */
 export function createGateway(ports: GatewayPorts, settings: GatewaySettings): Gateway {
-  const { clock, logger, authenticator, failpoints = NO_FAILPOINTS } = ports;
-  const store = guardStore(ports.store, once(settings.onStoreFailure));
+  const { clock, logger, authenticator, failpoints = NO_FAILPOINTS, metrics = NO_METRICS } = ports;
+  const guarded = guardStore(ports.store, once(settings.onStoreFailure));
+  const store = ports.metrics === undefined ? guarded : measureStore(guarded, { clock, metrics });
   const arrivals = createArrivals(clock);
   const liveSessions = createLiveSessions();
   const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
   const telling = settings.fatesTold === undefined ? {} : { fatesTold: settings.fatesTold };
   const inputRoom = createInputRoom(settings.inputBytesMax);
-  const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions, inputRoom };
+  const intakePorts = { ...ports, store, failpoints, arrivals, liveSessions, inputRoom, metrics };
   const intake = createIntake(intakePorts, { ...creation, ...telling });
+  const stopNoticing = store.watchNotices((devices) => liveSessions.noticeFates(devices));
   const stopping = new AbortController();
   const connections = new Set<DeviceConnection>();
   const stopHousekeeping = housekeep({ store, clock, logger }, settings);
@@ -111,20 +127,17 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const mayCall = (origin: string): boolean => isOriginAllowed(settings.origins, origin);
 
   const corsHandler = corsFor(mayCall);
-  const { app, api, seal } = createApi({ authenticator, clock, logger, corsHandler, inputRoom });
-  addOperationsRoutes(api, stopping.signal);
-  addDeviceSyncRoute(api, { intake, failpoints });
-  addQueueRoutes(api, { store, clock, arrivals, conditions: ports.conditions, schemas: ports.schemas });
-  addJobRoutes(api, { store, clock, entropy: ports.entropy, jobs });
-  addLookRoutes(api, { store, clock });
-  addHistoryRoute(api, { store, clock });
-  addDeviceRoutes(api, { store, liveSessions, logger });
-  addLostRangesRoute(api, store);
-  addSendRoute(api, { ...ports, store, arrivals }, creation);
-  addReceiveRoutes(api, { ...ports, store, arrivals, failpoints }, { stopping: stopping.signal });
-  addTransactionRoute(api, { ...ports, store, arrivals, failpoints }, creation);
-  if (ports.tokenMinter !== undefined) addDevTokenRoute(api, ports.tokenMinter, clock);
-  addReferenceRoutes(app, settings);
+  const { app, api, seal, document } = createApi({
+    authenticator,
+    clock,
+    logger,
+    corsHandler,
+    inputRoom,
+    metrics,
+  });
+  const parts = { intake, store, arrivals, liveSessions, jobs, inputRoom, stopping: stopping.signal };
+  addRoutes(api, { ...ports, ...parts, failpoints }, creation);
+  addReferenceRoutes(app, document, settings);
   seal();
 
   let stopSweeping = async (): Promise<void> => undefined;
@@ -153,6 +166,7 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
     async stop() {
       stopping.abort();
       stopHousekeeping();
+      stopNoticing();
       for (const connection of connections) connection.stop();
       await Promise.all([
         stopSweeping(),
@@ -163,11 +177,50 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   };
 }
 
+interface RouteParts extends GatewayPorts {
+  readonly failpoints: Failpoints;
+  readonly intake: Intake;
+  readonly arrivals: Arrivals;
+  readonly liveSessions: LiveSessions;
+  readonly jobs: JobRunner;
+  readonly inputRoom: InputRoom;
+  readonly stopping: AbortSignal;
+}
+
+/** Every route but those of the reference. */
+function addRoutes(
+  api: Api,
+  parts: RouteParts,
+  creation: { readonly createQueue?: { readonly maxBodyBytes: number } },
+): void {
+  const { metrics, tokenMinter, stopping } = parts;
+  addOperationsRoutes(api, stopping);
+  if (metrics !== undefined)
+    addMetricsRoute(api, {
+      contentType: metrics.contentType,
+      read: createMetricsPage({ ...parts, metrics }),
+    });
+  addDeviceSyncRoute(api, parts);
+  addQueueRoutes(api, parts);
+  addJobRoutes(api, parts);
+  addLookRoutes(api, parts);
+  addHistoryRoute(api, parts);
+  addDeviceRoutes(api, parts);
+  addLostRangesRoute(api, parts.store);
+  addSendRoute(api, parts, creation);
+  addReceiveRoutes(api, parts, { stopping });
+  addTransactionRoute(api, parts, creation);
+  if (tokenMinter !== undefined) addDevTokenRoute(api, tokenMinter, parts.clock);
+}
+
 /** Begins housekeeping, where anything is to be forgotten. Returns the way to stop it. */
 function housekeep(ports: HousekeepingPorts, settings: GatewaySettings): () => void {
-  const { producerIdRetentionMs, epochRetentionMs } = settings;
+  const { producerIdRetentionMs, epochRetentionMs, fateRetentionMs } = settings;
   if (producerIdRetentionMs === undefined) return () => undefined;
-  const retention = epochRetentionMs === undefined ? {} : { epochRetentionMs };
+  const retention = {
+    ...(epochRetentionMs === undefined ? {} : { epochRetentionMs }),
+    ...(fateRetentionMs === undefined ? {} : { fateRetentionMs }),
+  };
   return startHousekeeping(ports, { producerIdRetentionMs, ...retention });
 }
 

@@ -10,6 +10,7 @@ import { developmentSecret } from './adapters/development-secret.ts';
 import { createJoseAuthenticator, type TokenKeys } from './adapters/jose-authenticator.ts';
 import { createJoseTokenMinter } from './adapters/jose-token-minter.ts';
 import { startNodeServer } from './adapters/node-server.ts';
+import { createPromMetrics } from './adapters/prom-metrics.ts';
 import { rememberTokens } from './adapters/remember-tokens.ts';
 import { openSqliteStore } from './adapters/sqlite/sqlite-store.ts';
 import { createSystemClock } from './adapters/system-clock.ts';
@@ -63,6 +64,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     conditions: new CelConditions(),
     schemas: new AjvBodySchemas(),
     logger,
+    metrics: createPromMetrics({ isForProcess: true }),
     authenticator,
     ...(tokenMinter === undefined ? {} : { tokenMinter }),
     ...(options.failpoints === undefined ? {} : { failpoints: options.failpoints }),
@@ -73,6 +75,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     onStoreFailure: options.onStoreFailure,
     producerIdRetentionMs: config.producerIdRetentionMs,
     epochRetentionMs: config.epochRetentionMs,
+    fateRetentionMs: config.fateRetentionMs,
     ...(config.createQueues ? { createQueue: { maxBodyBytes: LIMITS.bodyBytesDefault } } : {}),
   });
   await gateway.start();

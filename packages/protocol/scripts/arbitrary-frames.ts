@@ -52,6 +52,8 @@ function plain(units: number, minLength = 0): fc.Arbitrary<string> {
     .filter((text) => text.length >= minLength);
 }
 
+const fateCursor = fc.record({ number, id }, WHOLE);
+
 const hello = fc.record(
   {
     type: fc.constant('hello' as const),
@@ -64,6 +66,7 @@ const hello = fc.record(
     generation,
     client: plain(LIMITS.clientCharacters),
     streams: fc.array(fc.record({ epoch, queue, priority, acknowledged: count }, WHOLE), { maxLength: 5 }),
+    fates: fc.record({ heard: fateCursor }, { requiredKeys: [], noNullPrototype: true }),
     waiting: fc.record({ messages: count, bytes: count, oldestAgeMs: count }, WHOLE),
   },
   { requiredKeys: ['type', 'versions', 'device', 'streams', 'waiting'], noNullPrototype: true },
@@ -110,6 +113,11 @@ const closeEpochs = fc.record(
   { requiredKeys: ['type', 'session', 'epochs'], noNullPrototype: true },
 );
 
+const confirm = fc.record(
+  { type: fc.constant('confirm' as const), session, device, fates: fateCursor },
+  { requiredKeys: ['type', 'session', 'fates'], noNullPrototype: true },
+);
+
 const token = fc.record(
   {
     type: fc.constant('token' as const),
@@ -118,7 +126,7 @@ const token = fc.record(
   WHOLE,
 );
 
-export const upFrames: fc.Arbitrary<UpFrame> = fc.oneof(hello, push, closeEpochs, token);
+export const upFrames: fc.Arbitrary<UpFrame> = fc.oneof(hello, push, closeEpochs, confirm, token);
 
 const fate = fc.record({ number, id, code }, WHOLE);
 const lostRange = fc
@@ -173,6 +181,20 @@ const ack = fc.record(
   { type: fc.constant('ack' as const), streams: fc.array(state, { maxLength: 4 }) },
   WHOLE,
 );
+const heard = fc.record(
+  { number, id, code, reason: fc.string({ unit: 'grapheme', maxLength: 100 }), ageMs: count },
+  { requiredKeys: ['number', 'id', 'code', 'ageMs'], noNullPrototype: true },
+);
+const fates = fc.record(
+  {
+    type: fc.constant('fates' as const),
+    restart: fc.constant(true as const),
+    fates: fc
+      .uniqueArray(heard, { minLength: 1, maxLength: 4, selector: (one) => one.number })
+      .map((told) => told.toSorted((left, right) => left.number - right.number)),
+  },
+  { requiredKeys: ['type', 'fates'], noNullPrototype: true },
+);
 const fenced = fc.record(
   {
     type: fc.constant('fenced' as const),
@@ -191,7 +213,7 @@ const error = fc.record(
   { requiredKeys: ['type', 'code', 'detail'], noNullPrototype: true },
 );
 
-export const downFrames: fc.Arbitrary<DownFrame> = fc.oneof(welcome, ack, fenced, error);
+export const downFrames: fc.Arbitrary<DownFrame> = fc.oneof(welcome, ack, fates, fenced, error);
 
 const headers = fc
   .uniqueArray(fc.tuple(plain(30, 1), plain(60)), {

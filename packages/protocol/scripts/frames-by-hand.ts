@@ -45,6 +45,19 @@ export const state: Fields = {
 };
 export const fate: Fields = { number: raw.small(1), id: ID, code: raw.text('bad-message') };
 
+const told: Fields = { number: raw.small(1), id: ID, code: raw.text('received'), ageMs: raw.small(0) };
+export const fates: Fields = { type: raw.text('fates'), fates: raw.array(raw.map(told)) };
+export const confirm: Fields = {
+  type: raw.text('confirm'),
+  session,
+  fates: raw.map({ number: raw.small(1), id: ID }),
+};
+
+export const toldWith = (fields: Fields): Uint8Array =>
+  raw.map({ ...fates, fates: raw.array(raw.map({ ...told, ...fields })) });
+export const toldNumbered = (number: number): Uint8Array => raw.map({ ...told, number: raw.small(number) });
+export const confirmWith = (fields: Fields): Uint8Array =>
+  raw.map({ ...confirm, fates: raw.map({ number: raw.small(1), id: ID, ...fields }) });
 export const helloWith = (fields: Fields): Uint8Array => raw.map({ ...hello, ...fields });
 export const runWith = (fields: Fields): Uint8Array =>
   raw.map({ ...push, runs: raw.array(raw.map({ ...run, ...fields })) });

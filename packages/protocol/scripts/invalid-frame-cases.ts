@@ -8,6 +8,8 @@ import {
   runWith,
   stateWith,
   skipWith,
+  toldWith,
+  confirmWith,
   NOT_A_COUNT,
   NOT_A_QUEUE_NAME,
   refused,
@@ -15,7 +17,7 @@ import {
   fate,
   stream,
 } from './frames-by-hand.ts';
-import { lists, lost, shapes } from './invalid-frame-shapes.ts';
+import { fateLists, lists, lost, shapes } from './invalid-frame-shapes.ts';
 import * as raw from './raw-messagepack.ts';
 
 export const invalidFrameCases: readonly InvalidCase[] = [
@@ -40,6 +42,9 @@ export const invalidFrameCases: readonly InvalidCase[] = [
     { zero: raw.small(0) },
   ),
   ...numbers('skip-index', skipWith, 'index'),
+  ...numbers('fates-number', toldWith, 'number', { zero: raw.small(0) }, 'down'),
+  ...numbers('fates-age', toldWith, 'ageMs', {}, 'down'),
+  ...numbers('confirm-number', confirmWith, 'number', { zero: raw.small(0) }),
   ...numbers('ack-accepted', stateWith, 'accepted', { zero: raw.small(0) }, 'down'),
   ...numbers(
     'ack-refusal',
@@ -87,6 +92,7 @@ export const invalidFrameCases: readonly InvalidCase[] = [
   ),
   ...ids(),
   ...lists(),
+  ...fateLists(),
   ...lost(),
   ...texts(),
   ...shapes(),

@@ -12,6 +12,10 @@ import {
   repeated,
   refused,
   closeEpochs,
+  confirm,
+  fates,
+  toldNumbered,
+  toldWith,
   pairs,
 } from './frames-by-hand.ts';
 import * as raw from './raw-messagepack.ts';
@@ -102,6 +106,45 @@ export function lists(): InvalidCase[] {
       'close-epochs-without-session',
       'it names its session',
       raw.map({ ...closeEpochs, session: undefined }),
+    ),
+  ];
+}
+
+export function fateLists(): InvalidCase[] {
+  return [
+    refused('fates-none', 'at least one fate', raw.map({ ...fates, fates: raw.array() }), 'down'),
+    refused(
+      'fates-too-many',
+      `more than ${LIMITS.fatesHeard} fates`,
+      raw.map({ ...fates, fates: repeat(toldNumbered(1), LIMITS.fatesHeard + 1) }),
+      'down',
+    ),
+    refused(
+      'fates-falling',
+      'a number is not above the one before',
+      raw.map({ ...fates, fates: raw.array(toldNumbered(2), toldNumbered(2)) }),
+      'down',
+    ),
+    refused(
+      'fates-restart-false',
+      'restart is true, or absent',
+      raw.map({ ...fates, restart: raw.hex('c2') }),
+      'down',
+    ),
+    refused('fates-code-number', 'a code is a text', toldWith({ code: raw.small(1) }), 'down'),
+    refused('fates-id-short', 'an id has 16 bytes', toldWith({ id: raw.bin(new Uint8Array(15)) }), 'down'),
+    refused(
+      'fates-reason-too-long',
+      `a reason of more than ${LIMITS.detailCharacters} characters`,
+      toldWith({ reason: raw.text('x'.repeat(LIMITS.detailCharacters + 1)) }),
+      'down',
+    ),
+    refused('confirm-without-fates', 'it names what it confirms', raw.map({ ...confirm, fates: undefined })),
+    refused('confirm-without-session', 'it names its session', raw.map({ ...confirm, session: undefined })),
+    refused(
+      'hello-fates-without-id',
+      'a cursor has an id',
+      helloWith({ fates: raw.map({ heard: raw.map({ number: raw.small(1) }) }) }),
     ),
   ];
 }

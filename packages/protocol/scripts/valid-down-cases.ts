@@ -71,6 +71,46 @@ export const validDownCases: readonly ValidCase[] = [
       serverTimeMs: 0,
     },
   },
+  {
+    name: 'fates-every-code',
+    kind: 'down',
+    about:
+      'one fate for each code of this version, the numbers with a hole, one with the reason of its consumer',
+    value: {
+      type: 'fates',
+      fates: FRAME_CODES.fates.map((code, index) => ({
+        number: index === 0 ? 1 : index + 2,
+        id: messageId(index + 1),
+        code,
+        ...(code === 'rejected-by-receiver' ? { reason: 'no such customer' } : {}),
+        ageMs: index * 60_000,
+      })),
+    },
+  },
+  {
+    name: 'fates-restart',
+    kind: 'down',
+    about: 'the cursor of the device is of another history; a code of a later version, long ago',
+    value: {
+      type: 'fates',
+      restart: true,
+      fates: [{ number: 3, id: messageId(3), code: 'some-later-code', ageMs: 30 * 86_400_000 }],
+    },
+  },
+  {
+    name: 'fates-most',
+    kind: 'down',
+    about: 'as many as a frame tells, up to the largest number',
+    value: {
+      type: 'fates',
+      fates: Array.from({ length: LIMITS.fatesHeard }, (_, index) => ({
+        number: LIMITS.numberMax - LIMITS.fatesHeard + 1 + index,
+        id: messageId(index),
+        code: 'received',
+        ageMs: 0,
+      })),
+    },
+  },
   { name: 'ack-accepted', kind: 'down', about: 'two messages are in the queue', value: ackOf(accepted) },
   { name: 'ack-nothing', kind: 'down', about: 'no stream of the push got further', value: ackOf() },
   {

@@ -56,6 +56,7 @@ export const validUpCases: readonly ValidCase[] = [
         { epoch: EPOCH, queue: 'orders', priority: 3, acknowledged: 41 },
         { epoch: OTHER_EPOCH, queue: 'visits.done', priority: 7, acknowledged: 0 },
       ],
+      fates: { heard: { number: 5, id: messageId(5) } },
       waiting: { messages: 12, bytes: 3600, oldestAgeMs: 86_400_000 },
     },
   },
@@ -230,6 +231,29 @@ export const validUpCases: readonly ValidCase[] = [
       session: ZERO_SESSION,
       device: DEVICE,
       epochs: Array.from({ length: LIMITS.closeEpochs }, (_, index) => epochNumbered(index)),
+    },
+  },
+  {
+    name: 'hello-wants-fates',
+    kind: 'up',
+    about: 'a device that has heard of no fate yet',
+    value: { ...hello, fates: {} },
+  },
+  {
+    name: 'confirm-fates',
+    kind: 'up',
+    about: 'five fates are on the disk',
+    value: { type: 'confirm', session: SESSION, fates: { number: 5, id: messageId(5) } },
+  },
+  {
+    name: 'confirm-device',
+    kind: 'up',
+    about: 'with the device as over HTTP, up to the largest number',
+    value: {
+      type: 'confirm',
+      session: ZERO_SESSION,
+      device: DEVICE,
+      fates: { number: LIMITS.numberMax, id: messageId(1) },
     },
   },
   {

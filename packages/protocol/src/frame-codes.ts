@@ -29,6 +29,8 @@ export const FRAME_CODES = {
   ],
   /** Nothing more is taken of a stream for now. */
   stall: ['quota-exceeded', 'queue-paused', 'access-denied', 'epoch-retired'],
+  /** What became of a message behind its arrival. */
+  fates: ['received', 'receive-timeout', 'max-deliveries', 'rejected-by-receiver', 'purged', 'queue-deleted'],
   /** A frame could not be served. */
   error: [
     'malformed-frame',

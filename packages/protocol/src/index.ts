@@ -11,9 +11,12 @@ export {
 } from './frame-codes.ts';
 export type { Ack } from './frames/ack.ts';
 export type { CloseEpochs } from './frames/close-epochs.ts';
+export type { Confirm } from './frames/confirm.ts';
 export type { DownFrame } from './frames/down.ts';
 export type { ErrorFrame } from './frames/error.ts';
+export type { Fates } from './frames/fates.ts';
 export { FENCED_REASONS, type Fenced } from './frames/fenced.ts';
+export type { FateCursor } from './frames/fields.ts';
 export type { Hello } from './frames/hello.ts';
 export type { Push, Run } from './frames/push.ts';
 export type { StreamState } from './frames/stream-state.ts';

@@ -45,6 +45,8 @@ export const LIMITS = {
   windowFrames: 64,
   /** Refusals and skips told in one answer, over all of its streams: the rest follow once these are acknowledged. */
   fatesTold: 1024,
+  /** Fates of messages in one frame: the next ones follow when these are confirmed. */
+  fatesHeard: 256,
   /** Streams named in one hello: a device with more waits for the first to empty. */
   helloStreams: 1024,
   /** Lost ranges of one stream told in one answer: the rest follow once these are filled. */

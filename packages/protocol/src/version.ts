@@ -15,6 +15,6 @@ export const PROTOCOL_HISTORY = [
   {
     version: 1,
     since: '2026-11',
-    change: 'First version: hello, push, close-epochs, token; welcome, ack, fenced, error.',
+    change: 'First version: hello, push, close-epochs, confirm, token; welcome, ack, fates, fenced, error.',
   },
 ] as const;

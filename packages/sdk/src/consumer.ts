@@ -6,6 +6,7 @@ export type { Consumer } from './consumer/consumer.ts';
 export type { ConsumerOptions } from './consumer/consumer-options.ts';
 export type { ConsumerProblem } from './consumer/consumer-problem.ts';
 export { createDoneMessages, type DoneMessages, type SqlClient } from './consumer/done-messages.ts';
+export type { MessageToSend } from './consumer/message-to-send.ts';
 export type { ReceivedMessage } from './consumer/received-message.ts';
 export type { SettleOutcome } from './consumer/settler.ts';
 export type { ConsumerSurroundings } from './consumer/surroundings.ts';

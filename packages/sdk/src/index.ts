@@ -5,8 +5,8 @@ export {
 export type { ConnectOptions } from './api/connect-options.ts';
 export type { Fieldpost, LogoutReport } from './api/fieldpost.ts';
 export type { Outbox, OutboxFilter, OutboxMessage, OutboxMessageState } from './api/outbox.ts';
-export type { Queue, SendOptions } from './api/queue.ts';
-export type { Delivery, Sent } from './api/sent.ts';
+export type { AckLevel, Queue, SendOptions } from './api/queue.ts';
+export type { CancelOutcome, Delivery, Sent } from './api/sent.ts';
 export type { ConnectionState, Problem, Status, StatusSnapshot, StorageState } from './api/status.ts';
 export type { Surroundings } from './api/surroundings.ts';
 export { connect } from './client.ts';

@@ -116,6 +116,21 @@ export const DEVICE_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'idle-journal-not-offered',
+    bug: 'a device with nothing to send does not offer its journal after the store went back',
+    edits: [
+      {
+        module: 'packages/sdk/src/core/device/streams-to-name.ts',
+        find: '    ...all.filter((stream) => !waits(stream) && isKnown(stream)),\n',
+        replace: '',
+      },
+    ],
+    checks: [
+      { kind: 'model', when: 'quick', world: 'store-rollback', statesMax: 20_000 },
+      { kind: 'simulation', when: 'nightly', seeds: 40 },
+    ],
+  },
+  {
     name: 'lease-by-the-wall-clock',
     bug: "a tab waits for the end of another's lease by a clock that may be years ahead",
     edits: [

@@ -34,8 +34,8 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
       },
       {
         module: INTAKE,
-        find: 'const result = await deciding.finally(() => (bytesUnderWay -= push.bytes));',
-        replace: 'deciding.catch(() => undefined).finally(() => (bytesUnderWay -= push.bytes));',
+        find: 'const result = await deciding.finally(() => share.release());',
+        replace: 'deciding.catch(() => undefined).finally(() => share.release());',
       },
     ],
     checks: [{ kind: 'simulation', when: 'quick', seeds: 30 }],
@@ -143,8 +143,9 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     edits: [
       {
         module: 'packages/gateway/src/core/produce.ts',
-        find: 'if (first !== undefined && !isSameContent(first, message))',
-        replace: 'if (first !== undefined && first.sentAt < 0 && !isSameContent(first, message))',
+        find: "return isSameContent(first, message.contentHash) ? undefined : 'conflict';",
+        replace:
+          "return first.sentAt >= 0 || isSameContent(first, message.contentHash) ? undefined : 'conflict';",
       },
     ],
     checks: [
@@ -161,7 +162,7 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     bug: 'a message is settled by whoever names its place, with whatever lease (SQLite)',
     edits: [
       {
-        module: 'packages/gateway/src/adapters/sqlite/operations/settle.ts',
+        module: 'packages/gateway/src/core/hold-state.ts',
         find: 'return hold !== undefined && hold.until > now && hold.token === parts?.token;',
         replace: 'return hold !== undefined && parts !== undefined && hold.until > now;',
       },
@@ -175,7 +176,7 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     bug: 'the same in the memory store, on which simulated consumers work',
     edits: [
       {
-        module: 'packages/gateway/src/adapters/memory/memory-store.ts',
+        module: 'packages/gateway/src/adapters/memory/settle-leases.ts',
         find: 'const isLive = message?.leaseToken === parts?.token && (message?.leasedUntil ?? 0) > now;',
         replace: 'const isLive = (message?.leasedUntil ?? 0) > now;',
       },
@@ -189,13 +190,42 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     bug: 'an old lease still settles after its end, by a clock that stood still',
     edits: [
       {
-        module: 'packages/gateway/src/adapters/sqlite/operations/settle.ts',
+        module: 'packages/gateway/src/core/hold-state.ts',
         find: 'return hold !== undefined && hold.until > now && hold.token === parts?.token;',
         replace: 'return hold !== undefined && hold.token === parts?.token;',
       },
     ],
     checks: [
       { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'sqlite.*old receipt' },
+    ],
+  },
+  {
+    name: 'lease-of-a-wrong-clock-kept',
+    bug: 'what was leased under a clock that was years ahead stays leased for years once it is right (SQLite)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/sqlite/sqlite-store.ts',
+        find: 'if (this.#sweptAt === undefined || now < this.#sweptAt) this.#endLongHolds(now);',
+        replace: 'if (now < 0) this.#endLongHolds(now);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'sqlite.*years ahead' },
+    ],
+  },
+  {
+    name: 'lease-of-a-wrong-clock-kept-in-memory',
+    bug: 'the same in the memory store, on which simulated consumers work',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/memory-store.ts',
+        find: 'if (this.#sweptAt === undefined || now < this.#sweptAt) endLongHolds(this.#disk, now);',
+        replace: 'if (now < 0) endLongHolds(this.#disk, now);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: STORES_TEST, test: 'memory.*years ahead' },
+      { kind: 'simulation', when: 'nightly', seeds: 150 },
     ],
   },
   {

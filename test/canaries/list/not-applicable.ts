@@ -27,10 +27,4 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
     bug: 'a clock that jumps makes a device expire what waits',
     reason: 'devices do not expire messages yet',
   },
-  {
-    name: 'idle-journal-not-offered',
-    bug: 'a device with nothing to send does not offer its journal after the store went back',
-    reason:
-      'no check of its own yet: the worlds of test/exactly-once with an older store are what would notice',
-  },
 ];

@@ -8,14 +8,16 @@ export const effect: Checker = {
   check: ({ history, isDrained }) => {
     if (!isDrained) return [];
     const lanes = new Map<string, string[]>();
-    for (const { id, queue, isUndone } of history.arrivals) {
-      if (isUndone) continue;
+    for (const { id, queue, undoneAt } of history.arrivals) {
+      if (undoneAt !== undefined) continue;
       const ids = lanes.get(queue) ?? [];
       lanes.set(queue, ids);
       ids.push(id);
     }
     // Booked, and then the store went back to before it: nothing can undo the work.
-    const undone = new Set<string>(history.arrivals.filter(({ isUndone }) => isUndone).map(({ id }) => id));
+    const undone = new Set<string>(
+      history.arrivals.filter(({ undoneAt }) => undoneAt !== undefined).map(({ id }) => id),
+    );
     const { lost, duplicated, unexpected } = compareLedger(
       lanes,
       history.bookings.map(({ id }) => id),

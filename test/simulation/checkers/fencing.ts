@@ -10,11 +10,13 @@ export const fencing: Checker = {
     const events = [
       ...history.handOuts.map((handOut) => ({ sequence: handOut.sequence, handOut })),
       ...history.settlements.map((settled) => ({ sequence: settled.sequence, settled })),
+      ...history.sweeps.map((sweep) => ({ sequence: sweep.sequence, sweep })),
       ...history.backups.map((backup) => ({ sequence: backup.sequence, backup })),
     ].toSorted((one, other) => one.sequence - other.sequence);
     for (const event of events) {
       if ('handOut' in event) model.handOut(event.handOut);
       else if ('settled' in event) model.settle(event.settled);
+      else if ('sweep' in event) model.sweep(event.sweep.now);
       else model.goBack(event.backup);
     }
     return model.wrongs;
@@ -24,7 +26,12 @@ export const fencing: Checker = {
 interface Lease {
   readonly id: string;
   until: number;
+  /** It was longer than anybody can ask for by the clock of a gateway that looked: it may have been ended. */
+  isInDoubt: boolean;
 }
+
+/** The longest lease that can be asked for. */
+const LEASE_MS_MAX = 12 * 3_600_000;
 
 interface ModelCopy {
   readonly leases: Map<string, Lease>;
@@ -66,17 +73,21 @@ class LeaseModel {
 
   handOut({ id, receipt, now, until }: HandOut): void {
     const before = this.#leases.get(this.#latest.get(id) ?? '');
-    if (before !== undefined && before.until > now)
+    if (before !== undefined && before.until > now && !before.isInDoubt)
       this.wrongs.push(`${id} was handed out at ${now} while its lease ran until ${before.until}`);
     if (this.#acknowledged.has(id)) this.wrongs.push(`${id} was handed out after it was acknowledged`);
-    this.#leases.set(receipt, { id, until });
+    this.#leases.set(receipt, { id, until, isInDoubt: false });
     this.#latest.set(id, receipt);
+  }
+
+  sweep(now: number): void {
+    for (const lease of this.#leases.values()) if (lease.until > now + LEASE_MS_MAX) lease.isInDoubt = true;
   }
 
   settle({ receipt, type, now, code, until }: SettledReceipt): void {
     const lease = this.#leases.get(receipt);
     const isLive = lease !== undefined && lease.until > now && this.#latest.get(lease.id) === receipt;
-    if (isLive !== (code === undefined)) {
+    if (isLive !== (code === undefined) && !(isLive && lease.isInDoubt)) {
       const was = isLive ? 'live' : 'old';
       this.wrongs.push(`${type} of ${lease?.id} with its ${was} receipt at ${now}: ${code ?? 'done'}`);
     }

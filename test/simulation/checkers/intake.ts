@@ -8,7 +8,7 @@ export const intake: Checker = {
   about: 'Every saved message is in its queue exactly once, unless it has to be refused.',
   check: ({ world, history, isDrained }) => {
     if (!isDrained) return [];
-    const arrived = history.arrivals.filter(({ isUndone }) => !isUndone);
+    const arrived = history.arrivals.filter(({ undoneAt }) => undoneAt === undefined);
     const ids = new Set<MessageId>(arrived.map(({ id }) => id));
     const lanes = new Map<string, string[]>();
     const wrongs: string[] = [];

@@ -147,6 +147,9 @@ export class DeviceDisk {
       loadSegments: (request) => perform('loadSegments', false, () => store.loadSegments(request)),
       listSegments: (request) => perform('listSegments', false, () => store.listSegments(request)),
       settle: (holder, settlement) => perform('settle', true, () => this.#settle(store, holder, settlement)),
+      offer: (holder, offering) => perform('offer', true, () => store.offer(holder, offering)),
+      cancel: (place) => perform('cancel', true, () => store.cancel(place)),
+      listFates: (ranges) => perform('listFates', false, () => store.listFates(ranges)),
       reopen: (holder, reopening) => perform('reopen', true, () => store.reopen(holder, reopening)),
       renewDevice: (request) => perform('renewDevice', true, () => store.renewDevice(request)),
       trim: (request) => perform('trim', true, () => store.trim(request)),
@@ -274,6 +277,8 @@ export class DeviceDisk {
 
   async #settle(store: OutboxStore, holder: string, settlement: Settlement): Promise<boolean> {
     const before = new Map<string, number>();
+    // Of what waits again, because the gateways' store went back, the fate was written down the first time.
+    const fates = new Map(this.#database.fates);
     for (const { stream } of settlement.marks ?? []) {
       const text = streamKeyText(stream);
       before.set(text, this.#database.marks.get(text)?.acknowledged ?? 0);
@@ -285,7 +290,8 @@ export class DeviceDisk {
       const from = before.get(streamKeyText(stream)) ?? 0;
       for (let number = from + 1; number <= acknowledged; number++) {
         const message = this.#options.history.savedUnder(stream, number);
-        const code = codes.get(placeOf({ stream, number }));
+        const place = placeOf({ stream, number });
+        const code = codes.get(place) ?? fates.get(place)?.code;
         if (message !== undefined && this.#log.has(message)) this.#options.history.claim(message, code);
       }
     }

@@ -3,12 +3,15 @@ import type { FaultKind } from './fault.ts';
 
 /** So much is forgotten at least. */
 const BACKUP_AGE_MS = 6_000;
+const YEAR_MS = 365 * 24 * 3_600_000;
 
 /** Faults of the gateways and of the store that they share. */
 export const GATEWAY_FAULTS: readonly FaultKind[] = [
   ...FAILPOINTS.map((point): FaultKind => ({
     name: `gateway-killed-at-${point}`,
     about: `A gateway is killed at its failpoint \`${point}\`.`,
+    // No consumer of these worlds sends yet.
+    isDrawn: !point.startsWith('transaction-'),
     strike: (world) => {
       world.book.arm(`gateway-killed-at-${point}`, 'gateways');
       return 'armed';
@@ -50,6 +53,16 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
     },
   },
   {
+    name: 'gateway-clock-set',
+    about: "A gateway's clock is set by up to a year, forward or back, and set right again after a while.",
+    strike: (world, rng) => {
+      const clock = rng.pick(world.gateways.clocks);
+      clock.jump(rng.chance(0.5) ? rng.below(60_000) - 30_000 : rng.below(2 * YEAR_MS) - YEAR_MS);
+      world.timeline.schedule(rng.below(20_000), () => clock.correct());
+      return 'fired';
+    },
+  },
+  {
     name: 'store-power-loss',
     about:
       'The machine of all gateways loses its power: of what was being committed only the beginning is done.',
@@ -71,8 +84,6 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
   {
     name: 'restored-backup',
     about: "The gateways' store is replaced by an older backup of itself, with a new generation.",
-    // Devices do not send again yet what such a store has forgotten: then it is drawn.
-    isDrawn: false,
     most: 2,
     strike: (world) => {
       const { store, running } = world.gateways;

@@ -66,6 +66,10 @@ export class SimGateway {
       },
       { version: '0', origins: ['*'], onStoreFailure: () => this.process.kill() },
     );
+    this.#gateway.start().catch((error: unknown) => {
+      const detail = `${options.name} could not begin: ${String(error)}`;
+      if (!this.process.isDead) options.history.scandals.push({ checker: 'faultless', detail });
+    });
   }
 
   authenticate(token: string): Promise<Principal> {

@@ -229,7 +229,12 @@ class StoreHandle implements GatewayStore {
   }
 
   sweep(now: number): Promise<SweepResult> {
-    return this.#call(true, () => this.#owner.store.sweep(now));
+    return this.#call(true, async () => {
+      const { history } = this.#owner;
+      const result = await this.#owner.store.sweep(now);
+      history.sweeps.push({ now, sequence: history.next() });
+      return result;
+    });
   }
 
   startJob(job: NewJob): Promise<JobRow> {
@@ -373,7 +378,7 @@ class StoreHandle implements GatewayStore {
         number: origin.number,
         bodyHash: hashBody(body),
         sequence: history.next(),
-        isUndone: false,
+        undoneAt: undefined,
       });
     }
   }

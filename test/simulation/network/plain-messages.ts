@@ -1,3 +1,5 @@
+import { PlainHeaders } from './plain-headers.ts';
+
 /**
  * Requests and answers whose bodies are at hand. The runtime's own carry a stream each, whose turns cost more than all
  * the rest of a world; what the product asks of them is the same.
@@ -10,7 +12,7 @@ class PlainBody {
   bodyUsed = false;
 
   constructor(headers: HeadersInit | undefined, content: BodyInit | null | undefined, isBroken: boolean) {
-    this.headers = new Headers(headers);
+    this.headers = new PlainHeaders(headers);
     this.content = bytesOf(content);
     this.isBroken = isBroken;
   }
@@ -119,10 +121,12 @@ export class PlainResponse extends PlainBody implements Response {
 
 /** Has the product make plain answers from here on. Returns the way back. */
 export function makePlainAnswers(): () => void {
-  const before = globalThis.Response;
+  const { Response: response, Headers: headers } = globalThis;
   Object.defineProperty(globalThis, 'Response', { value: PlainResponse, configurable: true, writable: true });
+  Object.defineProperty(globalThis, 'Headers', { value: PlainHeaders, configurable: true, writable: true });
   return () => {
-    globalThis.Response = before;
+    globalThis.Response = response;
+    globalThis.Headers = headers;
   };
 }
 

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { bundlePage } from '../../browser/bundle.ts';
+import { queue } from '../../load/fieldpost-device.ts';
 import { startPageServer } from '../../servers/peer-server.ts';
 import type { Contestant } from '../contestant.ts';
-import type { IntakeContestant } from '../intake-contestant.ts';
+import type { IntakeContestant, IntakeServer } from '../intake-contestant.ts';
+import { allFeatures } from './all-features.ts';
 import { freePort, type GatewayProcess, startGateway } from './gateway.ts';
 
 export interface FieldpostOptions {
@@ -60,13 +62,32 @@ export const gatewayIntake: IntakeContestant = {
   name: 'Fieldpost',
   what: 'the gateway, devices that speak its protocol over socket.io',
   server: 'FULL',
+  start: async (folder) => serve(await startGateway(folder, await freePort())),
+};
+
+/** The gateway alone, with everything that a queue can do asked of it. */
+export const gatewayIntakeAllFeatures: IntakeContestant = {
+  name: 'Fieldpost, all features',
+  what: 'the same; messages with every property, to a queue with quotas, a JSON Schema, a journal and rules',
+  server: 'FULL',
   async start(folder) {
     const gateway = await startGateway(folder, await freePort());
-    const token = await gateway.token();
-    return {
-      target: { kind: 'fieldpost', url: gateway.url, token },
-      stored: async () => gateway.ready(),
-      stop: async () => gateway.stop(),
-    };
+    try {
+      for (const { to } of allFeatures.rules) await gateway.makeQueue(to, {});
+      await gateway.makeQueue(queue, allFeatures);
+      const server = await serve(gateway);
+      return { ...server, target: { ...server.target, hasProperties: true } };
+    } catch (error) {
+      await gateway.stop();
+      throw error;
+    }
   },
 };
+
+async function serve(gateway: GatewayProcess): Promise<IntakeServer> {
+  return {
+    target: { kind: 'fieldpost', url: gateway.url, token: await gateway.token() },
+    stored: async () => gateway.count(),
+    stop: async () => gateway.stop(),
+  };
+}

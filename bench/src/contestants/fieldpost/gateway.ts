@@ -16,8 +16,10 @@ export interface GatewayProcess {
   token(): Promise<string>;
   /** Looks at every message of the queue. */
   stored(): Promise<Stored>;
-  /** What the queue says of itself. */
-  ready(): Promise<number>;
+  /** How many messages the queue says that it holds, in whatever state. */
+  count(): Promise<number>;
+  /** Makes a queue with these settings; the one that devices send to comes by itself, with the default ones. */
+  makeQueue(name: string, settings: unknown): Promise<void>;
   /** Where its inspector listens, when its Node options asked for one. */
   inspectorUrl(): string | undefined;
   stop(): Promise<void>;
@@ -68,13 +70,32 @@ export async function startGateway(
     url,
     token: async () => mintToken(url),
     stored: async () => countStored(url),
-    ready: async () => (await ask<{ ready: number }>(url, `/v1/queues/${queue}`)).ready,
+    count: async () => {
+      const { ready, leased, delayed, blocked } = await ask<QueueCounts>(url, `/v1/queues/${queue}`);
+      return ready + leased + delayed + blocked;
+    },
+    makeQueue: async (name, wanted) => {
+      const path = `/v1/queues/${name}`;
+      const response = await fetch(url + path, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${await mintToken(url)}`, 'content-type': 'application/json' },
+        body: JSON.stringify(wanted),
+      });
+      if (!response.ok) throw new Error(`PUT ${path} answered ${response.status}: ${await response.text()}`);
+    },
     inspectorUrl: () => /ws:\/\/\S+/.exec(said)?.[0],
     async stop() {
       child.kill('SIGTERM');
       await exited;
     },
   };
+}
+
+interface QueueCounts {
+  readonly ready: number;
+  readonly leased: number;
+  readonly delayed: number;
+  readonly blocked: number;
 }
 
 async function isReady(url: string): Promise<boolean> {

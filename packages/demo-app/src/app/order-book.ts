@@ -168,9 +168,12 @@ function settledState(delivery: Delivery): Pick<OrderRow, 'state' | 'code'> | un
       return { state: 'delivered' };
     case 'refused':
       return { state: 'refused', code: delivery.code };
+    case 'expired':
     case 'unreadable':
     case 'in-doubt':
       return { state: 'unclear', code: delivery.code };
+    // The app takes nothing back.
+    case 'cancelled':
     case 'closed':
       return undefined;
   }

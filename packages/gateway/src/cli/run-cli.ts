@@ -4,6 +4,11 @@ import { type ConfigSources, loadConfig, type GatewayConfig } from '../config/lo
 import { type SettingKey, SETTINGS } from '../config/settings.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import { GATEWAY_VERSION } from '../version.ts';
+import { addDeviceCommands } from './operator/device-commands.ts';
+import { CallError } from './operator/gateway-client.ts';
+import { addJobCommands } from './operator/job-commands.ts';
+import { addMessageCommands } from './operator/message-commands.ts';
+import { addQueueCommands } from './operator/queue-commands.ts';
 import type { TokenArguments } from './token.ts';
 
 export interface CliOptions {
@@ -38,7 +43,10 @@ function createProgram(setExitCode: (code: number) => void, options: CliOptions)
       'Takes messages of devices that are often offline, keeps them in queues, hands them to consumers.',
     )
     .version(GATEWAY_VERSION)
-    .addHelpText('after', '\nSettings: fieldpost-gateway serve --help')
+    .addHelpText(
+      'after',
+      '\nSettings: fieldpost-gateway serve --help\nqueues, jobs, messages, devices and lost-ranges call a running gateway (FIELDPOST_URL, FIELDPOST_TOKEN)',
+    )
     .showHelpAfterError('(fieldpost-gateway --help says more)')
     .enablePositionalOptions()
     .exitOverride();
@@ -52,6 +60,10 @@ function createProgram(setExitCode: (code: number) => void, options: CliOptions)
   addSettings(serveCommand);
   addBackupCommand(program);
   addTokenCommand(program);
+  addQueueCommands(program);
+  addJobCommands(program);
+  addMessageCommands(program);
+  addDeviceCommands(program);
   return program;
 }
 
@@ -114,5 +126,6 @@ function configOf(given: Readonly<Record<string, unknown>>): GatewayConfig {
 
 function describe(error: unknown): string {
   if (error instanceof CodedError) return `${error.code}: ${error.message}`;
+  if (error instanceof CallError) return error.message;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

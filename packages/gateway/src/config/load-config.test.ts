@@ -26,6 +26,7 @@ describe('defaults', () => {
       connectionsPerSubjectMax: 1_000,
       producerIdRetentionMs: 604_800_000,
       epochRetentionMs: 15_552_000_000,
+      fateRetentionMs: 2_592_000_000,
       logLevel: 'info',
       stopTimeoutMs: 10_000,
     });
@@ -138,6 +139,10 @@ describe('what is refused names the setting, its value, and where it came from',
     );
     expect(() => load({ FIELDPOST_TOKEN_SECRET: 'my short secret' })).not.toThrow(/my short secret/);
   });
+});
+
+test('what commands that call a gateway read from the environment does not stop a start', () => {
+  expect(() => load({ FIELDPOST_URL: 'https://gateway.example', FIELDPOST_TOKEN: 'x' })).not.toThrow();
 });
 
 test('the guide lists every setting as the code has it, and has a section for each', () => {

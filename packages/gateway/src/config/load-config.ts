@@ -31,14 +31,17 @@ export interface GatewayConfig {
   readonly connectionsPerSubjectMax: number;
   readonly producerIdRetentionMs: number;
   readonly epochRetentionMs: number;
+  readonly fateRetentionMs: number;
   readonly logLevel: NonNullable<SettingValues['logLevel']>;
   readonly stopTimeoutMs: number;
 }
 
 /** The file that is read when it is there and no other is named. */
 const CONFIG_FILE = 'fieldpost.config.json';
-/** Names another file; the one variable that is not a setting. */
+/** Names another file. */
 const CONFIG_FILE_VARIABLE = 'FIELDPOST_CONFIG';
+/** What commands that call a running gateway read: no settings, and no mistake beside them. */
+const CLIENT_VARIABLES = ['FIELDPOST_URL', 'FIELDPOST_TOKEN'];
 
 const DEVELOPMENT_ORIGINS = ['http://127.0.0.1:*', 'http://localhost:*'];
 
@@ -124,6 +127,7 @@ function complete(
     connectionsPerSubjectMax: values.connectionsPerSubjectMax ?? 1_000,
     producerIdRetentionMs: values.producerIdRetentionMs ?? 7 * 24 * 3_600_000,
     epochRetentionMs: values.epochRetentionMs ?? 180 * 24 * 3_600_000,
+    fateRetentionMs: values.fateRetentionMs ?? 30 * 24 * 3_600_000,
     logLevel: values.logLevel ?? 'info',
     stopTimeoutMs: values.stopTimeoutMs ?? 10_000,
   };
@@ -149,7 +153,7 @@ function isLoopback(host: string): boolean {
 function refuseUnknownVariables(environment: ConfigSources['environment']): void {
   const known = new Set<string>([CONFIG_FILE_VARIABLE, ...SETTINGS.map(({ variable }) => variable)]);
   for (const name of Object.keys(environment)) {
-    if (!name.startsWith('FIELDPOST_') || known.has(name)) continue;
+    if (!name.startsWith('FIELDPOST_') || known.has(name) || CLIENT_VARIABLES.includes(name)) continue;
     throw new ConfigError(`environment variable ${name} is no setting; known are ${[...known].join(', ')}`);
   }
 }

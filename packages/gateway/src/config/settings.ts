@@ -65,6 +65,7 @@ export const SETTING_SCHEMAS = {
   connectionsPerSubjectMax: wholeNumber(1, 1_000_000),
   producerIdRetentionMs: wholeNumber(60_000, 10 * 365 * 24 * 3_600_000),
   epochRetentionMs: wholeNumber(24 * 3_600_000, 100 * 365 * 24 * 3_600_000),
+  fateRetentionMs: wholeNumber(60_000, 10 * 365 * 24 * 3_600_000),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`),
   stopTimeoutMs: wholeNumber(0, 600_000),
 } as const;
@@ -156,6 +157,14 @@ export const SETTINGS: readonly Setting[] = [
       "How long what was taken of a start of a device's program is remembered after the device has closed it; a device that was off for " +
       'longer sets what it still holds of it aside.',
     defaultText: '15552000000',
+  },
+  {
+    key: 'fateRetentionMs',
+    variable: 'FIELDPOST_FATE_RETENTION_MS',
+    flag: '--fate-retention-ms <milliseconds>',
+    description:
+      'How long what became of a message is kept for the device that sent it and asked, and that does not come to hear it.',
+    defaultText: '2592000000',
   },
   {
     key: 'logLevel',

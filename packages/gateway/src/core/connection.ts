@@ -1,7 +1,9 @@
 import {
   type CloseEpochs,
+  type Confirm,
   type DeviceId,
   type DownFrame,
+  type FateCursor,
   type ErrorFrameCode,
   type Hello,
   LIMITS,
@@ -14,6 +16,7 @@ import type { AcceptResult } from './accept.ts';
 import type { CloseEpochsResult } from './close-epochs.ts';
 import type { HelloResult } from './hello.ts';
 import { raiseAttempts, type ReadPush, readPush } from './read-push.ts';
+import type { TellRequest, TellResult } from './tell-fates.ts';
 
 /**
  * One live connection of a device, as a machine. Phases:
@@ -40,8 +43,20 @@ export interface ConnectionState {
   readonly isCheckingToken: boolean;
   /** What came behind a newer token that is being checked, while the one before has ended. */
   readonly held: readonly FrameReceived[];
+  /** How the device hears of the fates of its messages; undefined when it does not want to. */
+  readonly telling?: Telling;
   /** Set when the token has ended: until then a newer one may come, in Unix milliseconds. */
   readonly tokenBy?: number;
+}
+
+/** One frame of fates is under way at most. */
+interface Telling {
+  /** How far the device has heard. */
+  readonly heard: FateCursor | undefined;
+  /** `asking` the store; `told`: the device has to confirm before anything follows. */
+  readonly stage: 'quiet' | 'asking' | 'told';
+  /** There may be more than the store has been asked for. */
+  readonly isMore: boolean;
 }
 
 /** Facts. */
@@ -57,6 +72,9 @@ export type ConnectionEvent =
   | { readonly type: 'hello-decided'; readonly hello: Hello; readonly result: HelloResult }
   | { readonly type: 'push-decided'; readonly cost: FrameCost; readonly result: AcceptResult }
   | { readonly type: 'close-decided'; readonly cost: FrameCost; readonly result: CloseEpochsResult }
+  | { readonly type: 'fates-decided'; readonly cost: FrameCost; readonly result: TellResult }
+  /** There may be fates to tell the device. */
+  | { readonly type: 'fates-noticed' }
   /** Undefined when the token was not valid. */
   | { readonly type: 'token-checked'; readonly principal: Principal | undefined }
   /** A store that failed, or refused with a code of its own: what was under way is not acknowledged. */
@@ -84,6 +102,12 @@ export type ConnectionEffect =
       readonly type: 'decide-close';
       readonly frame: CloseEpochs;
       readonly device: DeviceId;
+      readonly principal: Principal;
+      readonly cost: FrameCost;
+    }
+  | {
+      readonly type: 'decide-fates';
+      readonly request: TellRequest;
       readonly principal: Principal;
       readonly cost: FrameCost;
     }
@@ -143,6 +167,10 @@ export function stepConnection(state: ConnectionState, event: ConnectionEvent, n
       return onAnswered(state, event.cost, event.result.reply);
     case 'close-decided':
       return onAnswered(state, event.cost, event.result);
+    case 'fates-decided':
+      return onFatesDecided(state, event.cost, event.result);
+    case 'fates-noticed':
+      return onFatesNoticed(state);
     case 'token-checked':
       return onTokenChecked(state, event.principal, now);
     case 'store-failed':
@@ -173,6 +201,9 @@ const BUSY_RETRY_MS = 1_000;
 /** Streams that one connection may push to: a device with more of them opens another session for the rest. */
 const STREAMS_MAX = 4 * LIMITS.helloStreams;
 
+/** Of what the gateway begins by itself. */
+const NO_COST: FrameCost = { messages: 0, bytes: 0 };
+
 function stay(state: ConnectionState): ConnectionStep {
   return { state, effects: [] };
 }
@@ -193,9 +224,14 @@ function onFrame(state: ConnectionState, event: FrameReceived, now: number): Con
   if (frame.type === 'push' && event.isOverloaded === true) {
     return { state, effects: [errorEffect('busy', 'the gateway has too much to do', BUSY_RETRY_MS)] };
   }
-  return frame.type === 'push'
-    ? onPush(state, state.device, frame, bytes)
-    : onClose(state, state.device, frame, bytes);
+  switch (frame.type) {
+    case 'push':
+      return onPush(state, state.device, frame, bytes);
+    case 'close-epochs':
+      return onClose(state, state.device, frame, bytes);
+    case 'confirm':
+      return onConfirm(state, frame, bytes);
+  }
 }
 
 /** Frames are taken in the order in which they were sent: whether these may be, the token before them will tell. */
@@ -217,8 +253,21 @@ function onHello(state: ConnectionState, hello: Hello): ConnectionStep {
 function onHelloDecided(state: ConnectionState, hello: Hello, result: HelloResult): ConnectionStep {
   const { reply } = result;
   if (reply.type === 'fenced') return close(state, [{ type: 'send', frame: reply }]);
-  const welcomed: ConnectionState = { ...state, phase: 'live', device: hello.device, session: reply.session };
-  return { state: welcomed, effects: [{ type: 'send', frame: reply }] };
+  const { fates } = result;
+  const welcomed: ConnectionState = {
+    ...state,
+    phase: 'live',
+    device: hello.device,
+    session: reply.session,
+  };
+  const welcome: ConnectionEffect = { type: 'send', frame: reply };
+  if (hello.fates === undefined) return { state: welcomed, effects: [welcome] };
+  const telling: Telling = { heard: hello.fates.heard, stage: 'told', isMore: false };
+  if (fates !== undefined)
+    return { state: { ...welcomed, telling }, effects: [welcome, { type: 'send', frame: fates }] };
+  // What was written between the hello's transaction and now was noticed by nobody.
+  const asking = askForFates({ ...welcomed, telling }, NO_COST);
+  return { ...asking, effects: [welcome, ...asking.effects] };
 }
 
 function onPush(
@@ -263,6 +312,42 @@ function onClose(
   if (flood !== undefined) return flood;
   const effect: ConnectionEffect = { type: 'decide-close', frame, device, principal: state.principal, cost };
   return { state: addCost(state, cost), effects: [effect] };
+}
+
+function onConfirm(state: ConnectionState, frame: Confirm, bytes: number): ConnectionStep {
+  if (state.telling === undefined)
+    return fail(state, 'unexpected-frame', 'a confirm of a device that did not want to hear of fates');
+  const cost: FrameCost = { messages: 0, bytes };
+  const flood = overload(state, cost);
+  if (flood !== undefined) return flood;
+  return askForFates({ ...state, telling: { ...state.telling, heard: frame.fates } }, cost);
+}
+
+function onFatesNoticed(state: ConnectionState): ConnectionStep {
+  const { telling, phase } = state;
+  if (telling === undefined || phase !== 'live') return stay(state);
+  if (telling.stage !== 'quiet') return stay({ ...state, telling: { ...telling, isMore: true } });
+  return askForFates(state, NO_COST);
+}
+
+function askForFates(state: ConnectionState, cost: FrameCost): ConnectionStep {
+  const { telling, device, session, principal } = state;
+  if (telling === undefined || device === undefined || session === undefined) return stay(state);
+  const request: TellRequest = { device, session, heard: telling.heard };
+  return {
+    state: { ...addCost(state, cost), telling: { ...telling, stage: 'asking', isMore: false } },
+    effects: [{ type: 'decide-fates', request, principal, cost }],
+  };
+}
+
+function onFatesDecided(state: ConnectionState, cost: FrameCost, result: TellResult): ConnectionStep {
+  const answered = onAnswered(state, cost, result);
+  const { telling, phase } = answered.state;
+  if (telling === undefined || phase !== 'live') return answered;
+  if (result !== undefined)
+    return { ...answered, state: { ...answered.state, telling: { ...telling, stage: 'told' } } };
+  const quiet: ConnectionState = { ...answered.state, telling: { ...telling, stage: 'quiet' } };
+  return telling.isMore ? askForFates(quiet, NO_COST) : { ...answered, state: quiet };
 }
 
 /** The answer to a device that has more under way than it was told it may; undefined when it has not. */

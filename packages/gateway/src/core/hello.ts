@@ -1,5 +1,6 @@
 import {
   type EpochId,
+  type Fates,
   type Fenced,
   type GenerationId,
   type Hello,
@@ -20,6 +21,7 @@ import { noticeGoingBack } from './going-back.ts';
 import { toldLost } from './lost-ranges.ts';
 import { RETIRED } from './retired.ts';
 import { isSameSession, knowsLaterSession } from './session-check.ts';
+import { scopeOfFates, tellFates } from './tell-fates.ts';
 import { ToldFates } from './told-fates.ts';
 
 /** By which way a hello came: over HTTP it is a compare-and-set on the last session, over a socket it always raises. */
@@ -39,7 +41,7 @@ export interface HelloContext {
 }
 
 export type HelloResult =
-  | { readonly reply: Fenced; readonly isFork?: true }
+  | { readonly reply: Fenced; readonly isFork?: true; readonly fates?: undefined }
   | {
       readonly reply: Welcome;
       /** What the device remembers and the store does not: the store went back in time. */
@@ -50,6 +52,8 @@ export type HelloResult =
       readonly isUnexplained?: true;
       /** A copy of the device's data is in use, or its data was restored from one. */
       readonly isFork?: true;
+      /** What the device is told of its messages, behind the welcome. */
+      readonly fates?: Fates;
     };
 
 /** What has to be loaded to decide on a hello. */
@@ -62,7 +66,13 @@ export function scopeOfHello(hello: Hello, fatesMax: number = LIMITS.fatesTold):
     streams.set(text, { key, since: Math.min(streams.get(text)?.since ?? acknowledged, acknowledged) });
     epochs.add(epoch);
   }
-  return { device: hello.device, epochs: [...epochs], streams: [...streams.values()], fatesMax };
+  return {
+    ...(hello.fates === undefined ? {} : scopeOfFates(hello.device, hello.fates.heard)),
+    device: hello.device,
+    epochs: [...epochs],
+    streams: [...streams.values()],
+    fatesMax,
+  };
 }
 
 /** Decides on a hello: binds the device to its subject at the first one, and raises its session. */
@@ -105,9 +115,11 @@ function welcome(
   const isBehind = found.isSessionForgotten || states.wentBack.length > 0;
   const { generations } = snapshot;
   const goingBack = noticeGoingBack(generations, hello.generation, isBehind, context.freshGeneration);
+  const told = tellFates(snapshot.notices, hello.device, hello.fates?.heard, context.now);
   return {
     changes: [
       ...goingBack.changes,
+      ...told.changes,
       {
         type: 'put-device',
         row: deviceRow(found.row, hello, session, { ...context, opening: generations.opening }),
@@ -127,6 +139,7 @@ function welcome(
       isGenerationNew: goingBack.isNew,
       ...(goingBack.isUnexplained ? { isUnexplained: true } : {}),
       ...(found.isFork ? { isFork: true } : {}),
+      ...(told.result === undefined ? {} : { fates: told.result }),
     },
   };
 }

@@ -5,6 +5,7 @@ import { allows, managesEverything } from '../core/permissions.ts';
 import type { Authenticator, Permission, Principal } from '../ports/authenticator.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { InputRoom, InputShare } from '../shell/input-room.ts';
 import { PROBLEM_MEDIA_TYPE, problemResponse, problemSchema, RequestError } from './problem.ts';
 import { hasMediaType, hasNoBody, readBody } from './read-body.ts';
@@ -76,6 +77,7 @@ export interface ApiPorts {
   readonly logger: Logger;
   readonly corsHandler: MiddlewareHandler;
   readonly inputRoom: InputRoom;
+  readonly metrics: Pick<Metrics, 'count'>;
 }
 
 /** The bound of a JSON body whose route names none. */
@@ -87,19 +89,20 @@ export function createApi(ports: ApiPorts): {
   readonly app: OpenAPIHono;
   readonly api: Api;
   readonly seal: () => void;
+  /** Writes every route into the registry that descriptions are made of; once, when the first is asked for. */
+  readonly document: () => void;
 } {
   const app = new OpenAPIHono();
-  app.openAPIRegistry.registerComponent('securitySchemes', BEARER_SCHEME, {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-  });
   app.use(ports.corsHandler);
-  app.onError((error) => onError(error, ports.logger));
-  app.notFound((c) =>
-    problemResponse(new RequestError('not-found', `nothing is at ${c.req.path.slice(0, 256)}`)),
-  );
+  const refuse = (error: CodedError): Response => {
+    ports.metrics.count('fieldpost_http_problems_total', { code: error.code });
+    return problemResponse(error);
+  };
+  app.onError((error) => refuse(problemOf(error, ports.logger)));
+  app.notFound((c) => refuse(new RequestError('not-found', `nothing is at ${c.req.path.slice(0, 256)}`)));
   const methods = new Map<string, string[]>();
+  // Few ever ask for a description, and making it takes longer than all the rest of a start.
+  const documents: (() => RouteConfig)[] = [];
 
   const add = <Path extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>(
     route: Route<Path, Query, Body>,
@@ -109,7 +112,7 @@ export function createApi(ports: ApiPorts): {
       read: () => Promise<ApiRequest<z.infer<Path>, z.infer<Query>, z.infer<Body>>>,
     ) => Answer,
   ): void => {
-    app.openAPIRegistry.registerPath(documentOf(route, isPublic));
+    documents.push(() => documentOf(route, isPublic));
     const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
     methods.set(path, [...(methods.get(path) ?? []), route.method.toUpperCase()]);
     app.on(route.method.toUpperCase(), path, async (c) => {
@@ -130,7 +133,22 @@ export function createApi(ports: ApiPorts): {
       }),
     publicRoute: (route, handle) => add(route, true, async (_, read) => handle(await read())),
   };
-  return { app, api, seal: () => refuseOtherMethods(app, methods) };
+  return {
+    app,
+    api,
+    seal: () => refuseOtherMethods(app, methods, refuse),
+    document: () => documentAll(app, documents.splice(0)),
+  };
+}
+
+function documentAll({ openAPIRegistry }: OpenAPIHono, documents: readonly (() => RouteConfig)[]): void {
+  if (documents.length === 0) return;
+  openAPIRegistry.registerComponent('securitySchemes', BEARER_SCHEME, {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  });
+  for (const describe of documents) openAPIRegistry.registerPath(describe());
 }
 
 /** Throws `access-denied` unless the token allows it. */
@@ -213,25 +231,30 @@ const PASSING_CODES: ReadonlySet<Code> = new Set([
 ]);
 const PASSING_RETRY_MS = 1_000;
 
-function onError(error: Error, logger: Logger): Response {
-  if (error instanceof RequestError) return problemResponse(error);
-  if (error instanceof CodedError && CODES[error.code].status < 500) return problemResponse(error);
+/** What a request that failed is answered with; what nobody expected is logged. */
+function problemOf(error: Error, logger: Logger): CodedError {
+  if (error instanceof RequestError) return error;
+  if (error instanceof CodedError && CODES[error.code].status < 500) return error;
   if (error instanceof CodedError && error.code === 'shutting-down') return passingProblem(error.code);
   logger.error({ error }, 'a request failed');
   if (error instanceof CodedError && PASSING_CODES.has(error.code)) return passingProblem(error.code);
-  return problemResponse(new RequestError('internal', CODES.internal.meaning));
+  return new RequestError('internal', CODES.internal.meaning);
 }
 
-function passingProblem(code: Code): Response {
-  return problemResponse(new RequestError(code, CODES[code].meaning, { retryAfterMs: PASSING_RETRY_MS }));
+function passingProblem(code: Code): RequestError {
+  return new RequestError(code, CODES[code].meaning, { retryAfterMs: PASSING_RETRY_MS });
 }
 
 /** An address that exists answers a method that it has not with 405, and says which it has. */
-function refuseOtherMethods(app: OpenAPIHono, methods: ReadonlyMap<string, readonly string[]>): void {
+function refuseOtherMethods(
+  app: OpenAPIHono,
+  methods: ReadonlyMap<string, readonly string[]>,
+  refuse: (error: CodedError) => Response,
+): void {
   for (const [path, allowed] of methods) {
     app.all(path, (c) => {
       const detail = `${c.req.method} is not served here, ${allowed.join(', ')} is`;
-      return problemResponse(
+      return refuse(
         new RequestError('method-not-allowed', detail, { headers: { allow: allowed.join(', ') } }),
       );
     });

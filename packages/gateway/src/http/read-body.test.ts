@@ -1,5 +1,6 @@
 import { FRAMES_MEDIA_TYPE } from '@fieldpost/protocol';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { beginSlowRequest, type SlowRequest } from '../testing/slow-request.ts';
 import { createTestGateway, type TestGateway } from '../testing/test-gateway.ts';
 
 const ROOM = 200_000;
@@ -61,47 +62,6 @@ test('small bodies count as they are announced', async () => {
   slow.cut();
 });
 
-interface SlowRequest {
-  readonly answer: Promise<{ readonly status: number }>;
-  finish(rest: string): Promise<void>;
-  cut(): void;
-}
-
-/** A request whose body has begun: what was given of it has been read. */
-async function beginSlow(text: string, headers: Record<string, string> = {}): Promise<SlowRequest> {
-  let source: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let pulls = 0;
-  const body = new ReadableStream<Uint8Array>(
-    {
-      start: (controller) => void (source = controller),
-      pull: () => void (pulls += 1),
-    },
-    { highWaterMark: 0 },
-  );
-  const init: RequestInit & { readonly duplex: 'half' } = {
-    method: 'POST',
-    duplex: 'half',
-    headers: {
-      'content-type': 'application/json',
-      authorization: `Bearer ${await gateway.token()}`,
-      ...headers,
-    },
-    body,
-  };
-  const request = new Request('http://gateway.test/v1/queues/orders/messages', init);
-  const answer = Promise.resolve(gateway.gateway.fetch(request));
-  const encoder = new TextEncoder();
-  await expect.poll(() => pulls).toBe(1);
-  source?.enqueue(encoder.encode(text));
-  // Asked for more: the first part is counted.
-  await expect.poll(() => pulls).toBe(2);
-  return {
-    answer,
-    async finish(rest) {
-      source?.enqueue(encoder.encode(rest));
-      source?.close();
-      await answer;
-    },
-    cut: () => source?.error(new Error('cut off')),
-  };
+function beginSlow(text: string, headers: Record<string, string> = {}): Promise<SlowRequest> {
+  return beginSlowRequest(gateway, '/v1/queues/orders/messages', text, headers);
 }

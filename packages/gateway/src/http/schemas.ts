@@ -1,5 +1,6 @@
 import { ACK_LEVELS, isPlainText, isQueueName, LIMITS } from '@fieldpost/protocol';
 import { z } from '@hono/zod-openapi';
+import { RETRY_DELAY_MS_MAX } from '../core/hold-limits.ts';
 import { isQueueAddress } from '../core/queue-address.ts';
 import { DEFAULT_SETTINGS } from '../core/queue-settings.ts';
 
@@ -7,7 +8,6 @@ import { DEFAULT_SETTINGS } from '../core/queue-settings.ts';
 
 const MAX_DELIVERIES_MAX = 1_000_000;
 const RETRY_DELAYS_MAX = 32;
-const RETRY_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
 
 const queueName = z
   .string()
@@ -38,8 +38,7 @@ export const addressParams = z.object({
 /** Of one lease. */
 export const receipt = z.string().min(1).max(256);
 
-const NACK_DELAY_MS_MAX = 7 * 24 * 60 * 60 * 1000;
-export const nackDelayMs = z.int().min(0).max(NACK_DELAY_MS_MAX);
+export const nackDelayMs = z.int().min(0).max(RETRY_DELAY_MS_MAX);
 
 const REASON_CHARACTERS_MAX = 512;
 /** For people: what stands in a log, not a document. */

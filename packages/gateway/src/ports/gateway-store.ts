@@ -58,6 +58,8 @@ export interface GatewayStore {
   /**
    * Ends what has run out by `now`: times to live, and last leases. The other calls leave none of it to be seen; this
    * one frees its space when nobody calls. At most a batch each time; `isMore` says that there is more to do now.
+   * The first one of an opening, and one whose `now` is before that of the last, also ends every lease, and every pause
+   * behind a delivery, that is longer than anybody can ask for: it began under a clock that was ahead.
    */
   sweep(now: number): Promise<SweepResult>;
 

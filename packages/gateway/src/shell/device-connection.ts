@@ -115,6 +115,15 @@ export class DeviceConnection implements FrameReceiver {
         this.#settle(decide, (result) => ({ type: 'push-decided', cost, result }));
         return;
       }
+      case 'decide-fates': {
+        const { cost, request, principal } = effect;
+        this.#settle(intake.tellFates(request, principal), (result) => ({
+          type: 'fates-decided',
+          cost,
+          result,
+        }));
+        return;
+      }
       case 'decide-close': {
         const { cost } = effect;
         this.#settle(intake.closeEpochs(effect.frame, effect), (result) => ({
@@ -131,6 +140,7 @@ export class DeviceConnection implements FrameReceiver {
       this.#unregister = this.#ports.liveSessions.register(hello.device, result.reply.session, {
         superseded: (session) => this.#feed({ type: 'superseded', session }),
         revoked: () => this.#feed({ type: 'revoked' }),
+        fatesNoticed: () => this.#feed({ type: 'fates-noticed' }),
       });
     }
     return { type: 'hello-decided', hello, result };

@@ -1,5 +1,6 @@
 import {
   type CloseEpochs,
+  type Confirm,
   type DeviceId,
   type DownFrame,
   type Hello,
@@ -26,15 +27,18 @@ export async function syncDevice(
 ): Promise<DownFrame[]> {
   const { hello, tasks } = readRequest(frames);
   if (hello === undefined) return serveTasks(intake, principal, tasks, undefined);
-  const { reply } = await intake.hello(hello, principal, 'http');
+  const result = await intake.hello(hello, principal, 'http');
+  const { reply } = result;
   if (reply.type === 'fenced') return [reply];
-  return [reply, ...(await serveTasks(intake, principal, tasks, reply.session))];
+  const told = result.fates === undefined ? [] : [result.fates];
+  return [reply, ...told, ...(await serveTasks(intake, principal, tasks, reply.session))];
 }
 
 /** A frame behind the hello, with the device that it is of. */
 type Task =
   | { readonly type: 'push'; readonly device: DeviceId; readonly push: ReadPush }
-  | { readonly type: 'close-epochs'; readonly device: DeviceId; readonly frame: CloseEpochs };
+  | { readonly type: 'close-epochs'; readonly device: DeviceId; readonly frame: CloseEpochs }
+  | { readonly type: 'confirm'; readonly device: DeviceId; readonly frame: Confirm };
 
 interface SyncRequest {
   readonly hello: Hello | undefined;
@@ -66,6 +70,8 @@ function readTask(frame: UpFrame, hello: Hello | undefined): Task {
       return { type: 'push', device: deviceOf(frame, hello), push: readPush(frame) };
     case 'close-epochs':
       return { type: 'close-epochs', device: deviceOf(frame, hello), frame };
+    case 'confirm':
+      return { type: 'confirm', device: deviceOf(frame, hello), frame };
   }
 }
 
@@ -100,6 +106,10 @@ async function serveTasks(
       const sender = { device: task.device, principal };
       if (task.type === 'close-epochs') {
         return intake.closeEpochs({ ...task.frame, session: greeted ?? task.frame.session }, sender);
+      }
+      if (task.type === 'confirm') {
+        const session = greeted ?? task.frame.session;
+        return intake.tellFates({ device: task.device, session, heard: task.frame.fates }, principal);
       }
       const before = attempts;
       attempts = raiseAttempts(attempts, task.push);

@@ -42,6 +42,19 @@ test('how long closed epochs are kept can be set', async () => {
   expect(retirements.at(0)).toBe(clock.now() - epochRetentionMs);
 });
 
+test('a round forgets fates that nobody came to hear for 30 days, or for as long as is set', async () => {
+  const { clock, fates, store, logger } = surroundings([0, 0]);
+  const stop = startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
+  await pass(clock, 60_000);
+  const before = clock.now() - 30 * 24 * 3_600_000;
+  expect(fates).toEqual([before, before]);
+  stop();
+  const settings = { producerIdRetentionMs: RETENTION_MS, fateRetentionMs: 60_000 };
+  startHousekeeping({ store, clock, logger }, settings);
+  await pass(clock, 60_000);
+  expect(fates.at(-1)).toBe(clock.now() - 60_000);
+});
+
 test('once stopped, nothing more is done', async () => {
   const { clock, calls, store, logger } = surroundings([1_000, 1_000, 1_000]);
   const stop = startHousekeeping({ store, clock, logger }, { producerIdRetentionMs: RETENTION_MS });
@@ -54,7 +67,12 @@ function surroundings(results: (number | 'fails')[]) {
   const clock = new ManualClock();
   const calls: number[] = [];
   const retirements: number[] = [];
+  const fates: number[] = [];
   const store = {
+    async pruneNotices(before: number, max: number): Promise<number> {
+      fates.push(before);
+      return fates.length % 2 === 1 ? max : 0;
+    },
     async retireEpochs({ closedBefore }: { readonly closedBefore: number }) {
       retirements.push(closedBefore);
       return { epochs: 1, isDone: retirements.length % 3 === 0 };
@@ -67,7 +85,7 @@ function surroundings(results: (number | 'fails')[]) {
     },
   };
   const logger = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
-  return { retirements, clock, calls, store, logger };
+  return { retirements, fates, clock, calls, store, logger };
 }
 
 async function pass(clock: ManualClock, milliseconds: number): Promise<void> {

@@ -5,6 +5,8 @@
 export interface InputRoom {
   /** Whether there is as much as there may be: nothing more is begun then. */
   isFull(): boolean;
+  /** What is taken of it. */
+  bytes(): number;
   /** A caller's part of it, empty at first. */
   share(): InputShare;
 }
@@ -25,6 +27,7 @@ export function createInputRoom(bytesMax: number = BYTES_MAX): InputRoom {
   const isFull = (): boolean => taken >= bytesMax;
   return {
     isFull,
+    bytes: () => taken,
     share() {
       let own = 0;
       return {

@@ -61,6 +61,7 @@ function intakeOf(store: GatewayStore, bytesMax: number): Intake {
     conditions: new CelConditions(),
     schemas: new AjvBodySchemas(),
     inputRoom: createInputRoom(bytesMax),
+    metrics: { count: vi.fn() },
   };
   return createIntake(ports, {});
 }

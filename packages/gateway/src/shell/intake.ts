@@ -1,6 +1,7 @@
 import {
   type CloseEpochs,
   type DeviceId,
+  type Fates,
   type GenerationId,
   type Hello,
   hexFromBytes,
@@ -13,6 +14,7 @@ import { type AcceptResult, decideAccept } from '../core/accept.ts';
 import { type CloseEpochsResult, decideCloseEpochs } from '../core/close-epochs.ts';
 import { decideHello, type HelloResult, type HelloWay, scopeOfHello } from '../core/hello.ts';
 import { type ReadPush, scopeOfCloseEpochs, scopeOfPush, streamsOf } from '../core/read-push.ts';
+import { decideTell, scopeOfFates, type TellRequest, type TellResult } from '../core/tell-fates.ts';
 import { fatesOfEach } from '../core/told-fates.ts';
 import type { Principal } from '../ports/authenticator.ts';
 import type { BodySchemas } from '../ports/body-schemas.ts';
@@ -22,6 +24,7 @@ import type { Entropy } from '../ports/entropy.ts';
 import type { Failpoints } from '../ports/failpoints.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { Logger } from '../ports/logger.ts';
+import type { Metrics } from '../ports/metrics.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { InputRoom } from './input-room.ts';
 import type { LiveSessions } from './live-sessions.ts';
@@ -35,6 +38,8 @@ export interface Intake {
   hello(hello: Hello, principal: Principal, way: HelloWay): Promise<HelloResult>;
   push(push: ReadPush, sender: Sender, circumstances: PushCircumstances): Promise<AcceptResult>;
   closeEpochs(frame: CloseEpochs, sender: Sender): Promise<CloseEpochsResult>;
+  /** Takes what a device has heard of the fates of its messages, and answers what comes next. */
+  tellFates(request: TellRequest, principal: Principal): Promise<TellResult>;
   /** Whether so much of all devices is under way that another push has to come again later. */
   isOverloaded(): boolean;
 }
@@ -64,6 +69,7 @@ export interface IntakePorts {
   readonly conditions: Conditions;
   readonly schemas: BodySchemas;
   readonly inputRoom: InputRoom;
+  readonly metrics: Pick<Metrics, 'count'>;
 }
 
 export interface IntakeSettings {
@@ -91,6 +97,7 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
         decideHello(snapshot, hello, context),
       );
       logHello(logger, hello, subject, result);
+      countHello(ports.metrics, result);
       if (result.reply.type === 'welcome') liveSessions.supersede(hello.device, result.reply.session);
       return result;
     },
@@ -117,8 +124,19 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
         logger.debug({ device, ...result.counts }, 'push accepted');
         logRuleProblems(logger, result.ruleProblems);
         logLost(logger, device, result);
+        for (const { first, last } of result.lost)
+          ports.metrics.count('fieldpost_messages_lost_total', {}, last - first + 1);
       } else if (result.wentBack !== undefined) logWentBack(logger, device, result.wentBack);
       return result;
+    },
+
+    async tellFates(request, { subject }) {
+      const context = { subject, now: clock.now() };
+      const told = await store.transact(scopeOfFates(request.device, request.heard), (snapshot) =>
+        decideTell(snapshot, request, context),
+      );
+      if (told?.type === 'fates') logTold(logger, request.device, told);
+      return told;
     },
 
     closeEpochs(frame, { device, principal }) {
@@ -130,6 +148,14 @@ export function createIntake(ports: IntakePorts, settings: IntakeSettings): Inta
   };
 }
 
+function logTold(logger: Logger, device: DeviceId, { fates, restart }: Fates): void {
+  logger.debug({ device, fates: fates.length }, 'fates told');
+  if (restart === true) logger.warn({ device }, FATES_RESTARTED);
+}
+
+const FATES_RESTARTED =
+  'a device has heard of other fates than the store knows: it, or the store, went back in time; it is told anew';
+
 function logHello(logger: Logger, hello: Hello, subject: string, result: HelloResult): void {
   const { device, client, waiting } = hello;
   if (result.isFork === true) logger.warn({ device, subject }, FORKED);
@@ -138,11 +164,19 @@ function logHello(logger: Logger, hello: Hello, subject: string, result: HelloRe
     return;
   }
   logger.info({ device, subject, client, session: result.reply.session.number, waiting }, 'hello welcomed');
+  if (result.fates !== undefined) logTold(logger, device, result.fates);
   const { wentBack, isGenerationNew, isUnexplained } = result as Extract<HelloResult, { wentBack: unknown }>;
   if (isUnexplained === true)
     logger.warn({ device, subject, streams: wentBack.streams.slice(0, STREAMS_LOGGED) }, UNEXPLAINED);
   else if (wentBack.session || wentBack.streams.length > 0) logWentBack(logger, device, wentBack.streams);
   if (isGenerationNew) logger.error({ device, generation: result.reply.generation }, WENT_BACK_NOTICED);
+}
+
+function countHello(metrics: IntakePorts['metrics'], result: HelloResult): void {
+  const { reply, isFork } = result;
+  metrics.count('fieldpost_hellos_total', { answer: reply.type === 'welcome' ? 'welcome' : reply.reason });
+  if (isFork === true) metrics.count('fieldpost_possible_clones_total');
+  if ('isUnexplained' in result) metrics.count('fieldpost_unexplained_claims_total');
 }
 
 function logLost(

@@ -10,15 +10,18 @@ export interface LiveSessions {
   revoke(device: DeviceId): void;
   /** The device is revoked no more. */
   reinstate(device: DeviceId): void;
+  /** There may be fates to tell these devices: those that are connected here hear of it. */
+  noticeFates(devices: Iterable<DeviceId>): void;
   /** Whether the device has a live connection here. */
   has(device: DeviceId): boolean;
   /** Live connections. */
   count(): number;
 }
 
-export interface LiveSessionListener {
+interface LiveSessionListener {
   readonly superseded: (session: Session) => void;
   readonly revoked: () => void;
+  readonly fatesNoticed: () => void;
 }
 
 interface LiveSession {
@@ -50,6 +53,10 @@ export function createLiveSessions(): LiveSessions {
     },
     reinstate(device) {
       revoked.delete(device);
+    },
+    noticeFates(devices) {
+      for (const device of devices)
+        for (const { listener } of live.get(device) ?? []) listener.fatesNoticed();
     },
     has: (device) => live.has(device),
     register(device, session, listener) {

@@ -7,6 +7,7 @@ import { createJoseAuthenticator } from '../adapters/jose-authenticator.ts';
 import { createJoseTokenMinter } from '../adapters/jose-token-minter.ts';
 import { createMemoryDisk } from '../adapters/memory/memory-disk.ts';
 import { openMemoryStore } from '../adapters/memory/memory-store.ts';
+import { createPromMetrics } from '../adapters/prom-metrics.ts';
 import { createGateway, type Gateway } from '../create-gateway.ts';
 import type { GatewayStore } from '../ports/gateway-store.ts';
 import type { LogFields } from '../ports/logger.ts';
@@ -96,6 +97,7 @@ export async function createTestGateway(options: TestGatewayOptions = {}): Promi
     conditions: new CelConditions(),
     schemas: new AjvBodySchemas(),
     logger: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    metrics: createPromMetrics(),
     authenticator: await createJoseAuthenticator({ type: 'secret', secret: SECRET }),
   };
   const isDevelopment = options.isDevelopment === true;

@@ -59,6 +59,11 @@ export const session = v.object({
   ),
 });
 
+/** A place in the fates that a device is told: the number of one, and the id of the message that it is of. */
+export const fateCursor = v.object({ number, id: messageId });
+
+export type FateCursor = v.InferOutput<typeof fateCursor>;
+
 /** A code in a frame. A later version may know more of them: readers keep what they do not know as text. */
 export const code = v.pipe(v.string(), v.regex(/^[a-z][a-z-]{0,63}$/, 'not a code'));
 

@@ -1,7 +1,17 @@
 import * as v from 'valibot';
 import { LIMITS } from '../limits.ts';
 import { isPlainText } from '../utf8.ts';
-import { count, deviceId, epochId, generationId, number, priority, queueName, session } from './fields.ts';
+import {
+  count,
+  deviceId,
+  epochId,
+  fateCursor,
+  generationId,
+  number,
+  priority,
+  queueName,
+  session,
+} from './fields.ts';
 
 /** The first frame of a connection: who the device is, and what it still holds. */
 export const hello = v.object({
@@ -30,6 +40,11 @@ export const hello = v.object({
     v.array(v.object({ epoch: epochId, queue: queueName, priority, acknowledged: count })),
     v.maxLength(LIMITS.helloStreams),
   ),
+  /**
+   * The device wants to hear the fates of the messages that asked, behind this one; without `heard`, from the first one that
+   * is kept. A device that says nothing hears nothing.
+   */
+  fates: v.optional(v.object({ heard: v.optional(fateCursor) })),
   /** What waits on the device, for operators. */
   waiting: v.object({ messages: count, bytes: count, oldestAgeMs: count }),
 });

@@ -49,6 +49,6 @@ export interface Fieldpost {
 export interface LogoutReport {
   /** Messages not yet delivered. */
   readonly pending: number;
-  /** Messages set aside (refused, unreadable, in doubt) that nobody has dealt with. */
+  /** Messages set aside (refused, expired, unreadable, in doubt) that nobody has dealt with. */
   readonly deadLetters: number;
 }

@@ -1,5 +1,6 @@
 import type { MessageId } from '@fieldpost/protocol';
-import type { Sent } from './sent.ts';
+import type { AckLevel } from './queue.ts';
+import type { CancelOutcome, Sent } from './sent.ts';
 
 /**
  * The messages that this device still knows: those that wait, those set aside, and for three days those delivered.
@@ -28,19 +29,34 @@ export interface Outbox {
    */
   retry(id: MessageId | string, body?: unknown): Promise<Sent>;
 
+  /**
+   * Takes a message back, as `Sent.cancel()` does.
+   *
+   * @throws FieldpostError `not-found` when this device does not know the id, and as `Sent.cancel()` does
+   * @since 0.1.0
+   */
+  cancel(id: MessageId | string): Promise<CancelOutcome>;
+
   /** Forgets a message that was set aside. Resolves with whether it was there. @since 0.1.0 */
   discard(id: MessageId | string): Promise<boolean>;
 }
 
 export interface OutboxFilter {
-  /** Default: all but `delivered`, which is not listed. */
-  readonly state?: Exclude<OutboxMessageState, 'delivered'>;
+  /** Default: all but `delivered` and `cancelled`, which are not listed. */
+  readonly state?: Exclude<OutboxMessageState, 'delivered' | 'cancelled'>;
   readonly queue?: string;
   /** At most so many. Default 1000. */
   readonly limit?: number;
 }
 
-export type OutboxMessageState = 'pending' | 'delivered' | 'refused' | 'unreadable' | 'in-doubt';
+export type OutboxMessageState =
+  | 'pending'
+  | 'delivered'
+  | 'refused'
+  | 'expired'
+  | 'cancelled'
+  | 'unreadable'
+  | 'in-doubt';
 
 /** A message on this device. */
 export interface OutboxMessage extends Sent {
@@ -49,11 +65,23 @@ export interface OutboxMessage extends Sent {
   readonly code?: string;
   /** Unix milliseconds of this device. */
   readonly savedAt: number;
-  readonly label?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string;
-  readonly correlationId?: string;
-  readonly replyTo?: string;
-  /** The body as it was sent: parsed JSON, text, or bytes. Undefined when the saved copy is damaged. */
+  /** The rest as it was given to `send`. */
+  readonly label?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly replyTo?: string | undefined;
+  readonly timeToReachQueueMs?: number | undefined;
+  readonly timeToLiveMs?: number | undefined;
+  readonly deliverAfterMs?: number | undefined;
+  readonly groupId?: string | undefined;
+  readonly ack?: AckLevel | undefined;
+  readonly traceparent?: string | undefined;
+  /** The id of the message that was set aside and that this one took the place of; see {@link Outbox.retry}. */
+  readonly replaces?: string | undefined;
+  /**
+   * The body as it was sent: parsed JSON, text, or bytes. Undefined when the saved copy is damaged, and of a message that
+   * was taken back.
+   */
   readonly body: unknown;
 }

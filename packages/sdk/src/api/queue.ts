@@ -45,4 +45,28 @@ export interface SendOptions {
   readonly replyTo?: string;
   /** The media type of the body; see {@link Queue.send}. */
   readonly contentType?: string;
+  /**
+   * The gateway has to have the message within so many milliseconds of this call, offline or not; else it is `expired` with
+   * `reach-timeout`. Default: it waits for as long as it takes.
+   */
+  readonly timeToReachQueueMs?: number;
+  /**
+   * A consumer has to have acknowledged the message within so many milliseconds of this call; else it ends with
+   * `receive-timeout`, here or in its queue. Where both times have run out, this one counts. Default: no limit.
+   */
+  readonly timeToLiveMs?: number;
+  /** No consumer sees the message before so many milliseconds have passed. Default 0. */
+  readonly deliverAfterMs?: number;
+  /** Messages of one group are handed out one at a time, in order. At most 128 characters. */
+  readonly groupId?: string;
+  /** Of which fates the sender wants to hear. Default `reach`: whether the queue has it. */
+  readonly ack?: AckLevel;
+  /** W3C Trace Context, kept until a consumer has the message. At most 128 characters. */
+  readonly traceparent?: string;
 }
+
+/**
+ * Of which fates a sender hears: `reach`, whether the message got into its queue; `receive`, also whether a consumer
+ * acknowledged it; `full`, both; `none`, nothing but what this device finds out by itself.
+ */
+export type AckLevel = 'none' | 'reach' | 'receive' | 'full';

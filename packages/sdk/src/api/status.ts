@@ -15,13 +15,13 @@ export interface Status {
 }
 
 export interface StatusSnapshot {
-  /** Messages saved and not yet answered by the gateway, of all tabs of this subject. */
+  /** Messages saved and not yet answered by the gateway, of all tabs of this subject; none that were taken back or have expired. */
   readonly pending: number;
   /** Their size on disk, in bytes. */
   readonly bytes: number;
   /** How long the oldest of them has waited, in milliseconds; undefined when none waits. As of the last change. */
   readonly oldestAgeMs: number | undefined;
-  /** Messages set aside: refused, unreadable, in doubt. */
+  /** Messages set aside: refused, expired, unreadable, in doubt. */
   readonly deadLetters: number;
   /** Whether a gateway has welcomed this device and the connection stands, in this tab or in the one that sends. */
   readonly online: boolean;

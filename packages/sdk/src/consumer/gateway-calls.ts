@@ -23,27 +23,41 @@ export class GatewayCalls {
     request: { readonly max: number; readonly leaseMs: number; readonly waitMs: number },
     signal: AbortSignal,
   ): Promise<readonly LeasedMessage[]> {
-    return readReceiveAnswer(await this.#post('receive', request, request.waitMs, signal));
+    const text = JSON.stringify(request);
+    return readReceiveAnswer(await this.#post(this.#queuePath('receive'), text, request.waitMs, signal));
   }
 
   /** One result for each receipt of the request, by receipt. */
   async settle(request: SettleRequest, signal: AbortSignal): Promise<ReadonlyMap<string, SettleResult>> {
-    return readSettleAnswer(await this.#post('settle', request, 0, signal));
+    return readSettleAnswer(await this.#post(this.#queuePath('settle'), JSON.stringify(request), 0, signal));
   }
 
-  async #post(action: string, body: object, waitMs: number, signal: AbortSignal): Promise<unknown> {
+  /** Resolves when the transaction of the request, a JSON text, was done: now, or at an earlier attempt. */
+  async transact(request: string, signal: AbortSignal): Promise<void> {
+    const answer = await this.#post('/v1/transactions', request, 0, signal);
+    if (typeof answer !== 'object' || answer === null || !('messages' in answer))
+      throw new FieldpostError('unreachable', 'The answer to a transaction is not one a gateway gives', {
+        outcome: 'unknown',
+      });
+  }
+
+  #queuePath(action: string): string {
+    return `/v1/queues/${encodeURIComponent(this.#options.queue)}/${action}`;
+  }
+
+  async #post(path: string, text: string, waitMs: number, signal: AbortSignal): Promise<unknown> {
     try {
-      return await this.#attempt(action, body, waitMs, signal);
+      return await this.#attempt(path, text, waitMs, signal);
     } catch (error) {
       const refused = error instanceof FieldpostError && error.code === 'unauthorized';
       if (!refused || typeof this.#options.token === 'string') throw error;
     }
     // The token ran out, most likely: a fresh one is asked for, once, before it counts as a failure.
-    return await this.#attempt(action, body, waitMs, signal);
+    return await this.#attempt(path, text, waitMs, signal);
   }
 
-  async #attempt(action: string, body: object, waitMs: number, signal: AbortSignal): Promise<unknown> {
-    const { gateway, queue } = this.#options;
+  async #attempt(path: string, text: string, waitMs: number, signal: AbortSignal): Promise<unknown> {
+    const { gateway } = this.#options;
     const base = typeof gateway === 'string' ? gateway : await ask('gateway', gateway);
     const token = await this.#currentToken();
     const ended = new AbortController();
@@ -55,12 +69,12 @@ export class GatewayCalls {
       isLate = true;
       end();
     });
-    const url = `${base.replace(/\/+$/, '')}/v1/queues/${encodeURIComponent(queue)}/${action}`;
+    const url = `${base.replace(/\/+$/, '')}${path}`;
     try {
       const response = await this.#surroundings.fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-        body: JSON.stringify(body),
+        body: text,
         signal: ended.signal,
       });
       const answer = await readJson(response);

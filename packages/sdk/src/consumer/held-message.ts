@@ -1,5 +1,6 @@
 import type { MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
+import { type MessageToSend, transactionRequest } from './message-to-send.ts';
 import type { LeasedMessage } from './receive-answer.ts';
 import type { ReceivedMessage } from './received-message.ts';
 import type { Settlement, SettleOutcome } from './settler.ts';
@@ -7,7 +8,12 @@ import type { Settlement, SettleOutcome } from './settler.ts';
 /** What a held message asks of its consumer. */
 export interface Holder {
   settle(held: HeldMessage, settlement: Settlement): Promise<SettleOutcome>;
+  /** Acknowledges it and sends what the request says; rejects when nothing was done, and never will be. */
+  complete(held: HeldMessage, request: string): Promise<SettleOutcome>;
 }
+
+/** How the app settles a message. */
+type SettlementType = Exclude<Settlement['type'], 'extend'> | 'completion';
 
 /** A message under lease, from its arrival here until it is settled or lost. */
 export class HeldMessage {
@@ -23,7 +29,7 @@ export class HeldMessage {
   #lostBecause: FieldpostError | undefined;
   /** Made when somebody listens: most messages are settled before anybody asks. */
   #lost: AbortController | undefined;
-  #settlement: { readonly type: Settlement['type']; readonly outcome: Promise<SettleOutcome> } | undefined;
+  #settlement: { readonly type: SettlementType; readonly outcome: Promise<SettleOutcome> } | undefined;
 
   constructor(
     leased: LeasedMessage,
@@ -64,15 +70,32 @@ export class HeldMessage {
     this.#lost?.abort(reason);
   }
 
-  /** The first call decides; the same one again gives the same promise. */
   settle(settlement: Exclude<Settlement, { readonly type: 'extend' }>): Promise<SettleOutcome> {
+    return this.#settleOnce(settlement.type, () => this.#holder.settle(this, settlement));
+  }
+
+  /** Once it was refused, the message is there to be settled as before. */
+  complete(queue: string, messages: readonly MessageToSend[]): Promise<SettleOutcome> {
+    const request = transactionRequest({ queue, receipt: this.leased.receipt }, messages);
+    return this.#settleOnce('completion', async () => {
+      try {
+        return await this.#holder.complete(this, request);
+      } catch (error) {
+        this.#settlement = undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** The first call decides; the same one again gives the same promise. */
+  #settleOnce(type: SettlementType, begin: () => Promise<SettleOutcome>): Promise<SettleOutcome> {
     if (this.#settlement === undefined) {
-      const outcome = this.#holder.settle(this, settlement);
-      this.#settlement = { type: settlement.type, outcome };
+      const outcome = begin();
+      this.#settlement = { type, outcome };
       return outcome;
     }
-    if (this.#settlement.type === settlement.type) return this.#settlement.outcome;
-    const text = `message ${this.id} was already given its ${this.#settlement.type}; it cannot have a ${settlement.type} too`;
+    if (this.#settlement.type === type) return this.#settlement.outcome;
+    const text = `message ${this.id} was already given its ${this.#settlement.type}; it cannot have a ${type} too`;
     return Promise.reject(new FieldpostError('invalid-argument', text));
   }
 
@@ -89,6 +112,7 @@ export class HeldMessage {
       ack: () => this.settle({ type: 'ack' }),
       nack: async ({ delayMs = 0 } = {}) => this.settle({ type: 'nack', delayMs: checkedDelayMs(delayMs) }),
       release: () => this.settle({ type: 'release' }),
+      complete: async ({ send = [] } = {}) => this.complete(queue, send),
     };
   }
 }

@@ -32,6 +32,11 @@ export class LeaseKeeper {
     this.#cancelTimer ??= this.#schedule();
   }
 
+  /** Whether its lease goes on, as far as this side knows. */
+  keeps(held: HeldMessage): boolean {
+    return this.#held.has(held);
+  }
+
   letGo(held: HeldMessage): void {
     this.#held.delete(held);
     if (this.#held.size === 0) this.stop();

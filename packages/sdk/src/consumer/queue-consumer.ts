@@ -1,5 +1,6 @@
 import { backoffDelayMs } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
+import { Completer } from './completer.ts';
 import { type ConsumerOptions, type ConsumerSettings, readConsumerOptions } from './consumer-options.ts';
 import type { ConsumerProblem } from './consumer-problem.ts';
 import type { Consumer } from './consumer.ts';
@@ -33,6 +34,7 @@ export class QueueConsumer<Body> implements Consumer<Body> {
   readonly #onProblem: ConsumerOptions['onProblem'];
   readonly #calls: GatewayCalls;
   readonly #settler: Settler;
+  readonly #completer: Completer;
   readonly #stock: Stock<Body>;
   readonly #abandoned = createDeferred<undefined>();
   #loops = 0;
@@ -50,17 +52,19 @@ export class QueueConsumer<Body> implements Consumer<Body> {
     this.#onProblem = options.onProblem;
     this.#calls = new GatewayCalls(options, this.#surroundings);
     const report = (problem: ConsumerProblem): void => this.#report(problem);
-    this.#settler = new Settler({
+    const common = {
       calls: this.#calls,
       surroundings: this.#surroundings,
       tokenIsAsked: this.#tokenIsAsked,
-      leaseMs: this.#settings.leaseMs,
       report,
-    });
+    };
+    this.#settler = new Settler({ ...common, leaseMs: this.#settings.leaseMs });
+    this.#completer = new Completer(common);
     this.#stock = new Stock({
       settings: this.#settings,
       clock: this.#surroundings.clock,
       settler: this.#settler,
+      completer: this.#completer,
       parse,
       report,
       fail: (error) => this.#fail(error),
@@ -112,6 +116,7 @@ export class QueueConsumer<Body> implements Consumer<Body> {
     const cancel = this.#surroundings.clock.schedule(timeoutMs, () => {
       this.#stock.abandon(timeoutMs);
       this.#settler.stop();
+      this.#completer.stop();
       this.#abandoned.resolve(undefined);
     });
     this.#stopReceiving();

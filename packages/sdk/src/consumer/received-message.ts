@@ -1,8 +1,9 @@
 import type { MessageId } from '@fieldpost/protocol';
+import type { MessageToSend } from './message-to-send.ts';
 import type { SettleOutcome } from './settler.ts';
 
 /**
- * A message that this consumer holds the lease of. Settle it with `ack`, `nack` or `release`, once: until then its
+ * A message that this consumer holds the lease of. Settle it with `ack`, `complete`, `nack` or `release`, once: until then its
  * lease is renewed.
  *
  * Handing out is at least once: a message can come again, here or elsewhere, when its lease was lost. Its `id` stays the
@@ -58,4 +59,21 @@ export interface ReceivedMessage<Body = unknown> {
 
   /** The work was not begun: the message goes back at once, and the hand-out is not counted. @since 0.1.0 */
   release(): Promise<SettleOutcome>;
+
+  /**
+   * The work is done, and these messages follow from it: the message is removed from its queue and they are sent, in one
+   * transaction of the gateway. Either all of that happens, once, or nothing.
+   *
+   * Repeated by itself, while the lease is renewed, when the gateway cannot be reached or a queue is full or paused; an
+   * answer that was lost is asked for again, also when the lease is over.
+   *
+   * @param options `send`: up to 1,024 messages, to any queues; none when left out
+   * @returns `settled` when all of it was done; `lease-lost` when nothing was, because somebody else has, or will have,
+   *   the message; `unknown` only when the consumer was closed before the gateway's answer came
+   * @throws FieldpostError when a message will never be taken: `queue-not-found`, `access-denied`, `too-large`,
+   *   `schema-mismatch`, `conflict`, `invalid-request`, `not-serialisable`, `invalid-argument`. Nothing was done then, and
+   *   the message is still to be settled.
+   * @since 0.1.0
+   */
+  complete(options?: { readonly send?: readonly MessageToSend[] }): Promise<SettleOutcome>;
 }

@@ -1,4 +1,6 @@
+import type { MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
+import type { Completer } from './completer.ts';
 import { CONSUMER_LIMITS, type ConsumerSettings } from './consumer-options.ts';
 import type { ConsumerProblem } from './consumer-problem.ts';
 import { Changes } from './deferred.ts';
@@ -24,6 +26,7 @@ export interface StockPorts<Body> {
   readonly settings: ConsumerSettings;
   readonly clock: ConsumerSurroundings['clock'];
   readonly settler: Settler;
+  readonly completer: Completer;
   readonly parse: (body: unknown) => Body;
   readonly report: (problem: ConsumerProblem) => void;
   /** The gateway will never take a settlement. */
@@ -73,6 +76,7 @@ export class Stock<Body> {
     const { clock, settings } = this.#ports;
     const holder = {
       settle: (of: HeldMessage, settlement: Settlement) => this.#settle(of, settlement),
+      complete: (of: HeldMessage, request: string) => this.#complete(of, request),
     };
     for (const leased of arrived) {
       const held = new HeldMessage(leased, holder, { nowMs: clock.monotonicMs(), ...settings });
@@ -183,7 +187,36 @@ export class Stock<Body> {
     return outcome;
   }
 
+  /** It counts as worked on, and its lease is renewed, until the gateway's word is known: a queue may be full for long. */
+  async #complete(held: HeldMessage, request: string): Promise<SettleOutcome> {
+    const { completer, report } = this.#ports;
+    let outcome: SettleOutcome;
+    try {
+      outcome = await completer.complete(request, { isOver: () => this.#isOver(held) });
+    } catch (error) {
+      // It is still there to be settled, unless its lease ended meanwhile.
+      if (this.#isOver(held)) this.#loseLease(held, 'not-renewed');
+      throw error;
+    }
+    if (outcome !== 'settled' && !held.isLost) {
+      const problem = unsettled(held, 'completion', outcome);
+      held.lose(problem.error);
+      report(problem);
+    }
+    this.#remove(held);
+    return outcome;
+  }
+
+  #isOver(held: HeldMessage): boolean {
+    return !this.#keeper.keeps(held) || this.#ports.clock.monotonicMs() >= held.leaseEndsAtMs;
+  }
+
   #leaseEnded(held: HeldMessage, end: LeaseEnd): void {
+    // Its completion says what became of it: that may be what ended the lease.
+    if (!held.isSettled) this.#loseLease(held, end);
+  }
+
+  #loseLease(held: HeldMessage, end: LeaseEnd): void {
     const { renewForMs } = this.#ports.settings;
     const how =
       end === 'renewed-enough'
@@ -204,7 +237,11 @@ export class Stock<Body> {
   }
 }
 
-function unsettled(held: HeldMessage, what: string, outcome: 'lease-lost' | 'unknown'): ConsumerProblem {
+function unsettled(
+  held: HeldMessage,
+  what: string,
+  outcome: 'lease-lost' | 'unknown',
+): Extract<ConsumerProblem, { readonly error: FieldpostError; readonly messageId: MessageId }> {
   const text = `the ${what} of message ${held.id}: its lease has ended`;
   if (outcome === 'lease-lost') {
     const error = new FieldpostError('lease-lost', `${text}, somebody else has the message, or will`);

@@ -43,6 +43,22 @@ export interface OutboxStore {
   settle(holder: string, settlement: Settlement): Promise<boolean>;
 
   /**
+   * Says that everything at or before a position may have been sent, or may be soon: what was raised is on disk when this
+   * resolves, what was lowered may be forgotten. Does so if `holder` still holds the drain lease. Tells the skips as this
+   * transaction found them: a later cancel finds the new position.
+   */
+  offer(holder: string, offering: Offering): Promise<OfferResult>;
+
+  /**
+   * Takes a message back, with all of its transaction, in one transaction of the store: its number becomes a skip. For good
+   * when it was never offered, and then its bytes are removed; else the gateway's answer decides.
+   */
+  cancel(place: MessagePlace): Promise<CancelResult>;
+
+  /** What is known of numbers that became no message in their queue, for as long as their segments are kept. */
+  listFates(ranges: readonly NumberRange[]): Promise<readonly SettledFate[]>;
+
+  /**
    * Takes back what was settled, in one transaction, because the gateway has forgotten it: marks go down to what it holds, and
    * everything behind them in the log waits again. Does so if `holder` still holds the drain lease.
    */
@@ -74,7 +90,7 @@ export interface OutboxStore {
    */
   find(id: MessageId): Promise<FoundMessage | undefined>;
 
-  /** Messages set aside: refused, unreadable, in doubt. In the order of being set aside. */
+  /** Messages set aside: refused, expired, unreadable, in doubt. In the order of being set aside. */
   listDeadLetters(): Promise<readonly DeadLetter[]>;
 
   /** Forgets a dead letter. Resolves with whether it was there. */
@@ -141,6 +157,8 @@ export interface NewSegment {
   readonly savedAt: number;
   /** Ids that the caller supplied: a save that holds one already known resolves as `repeated` and writes nothing. */
   readonly suppliedIds?: readonly MessageId[];
+  /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
+  readonly expiresInMs?: number;
 }
 
 export interface SavedSegments {
@@ -158,14 +176,19 @@ export interface SegmentKey {
   readonly stream: StreamKey;
   readonly first: number;
   readonly count: number;
-  /** The length of `messages`. */
+  /** The length of `messages` as they were saved. */
   readonly bytes: number;
   /** Unix milliseconds of the device. */
   readonly savedAt: number;
+  /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
+  readonly expiresInMs?: number;
 }
 
 export interface StoredSegment extends SegmentKey {
-  /** Undefined when the record is damaged: it failed to read, or its checksum differs. */
+  /**
+   * Undefined when the record is damaged: it failed to read, or its checksum differs. Of messages that were taken back or have
+   * expired only the ids are left.
+   */
   readonly messages: Uint8Array | undefined;
 }
 
@@ -176,6 +199,10 @@ export interface LogState {
   readonly fates: readonly SettledFate[];
   /** Every segment at or before this position is settled. */
   readonly settledUpTo: number;
+  /** What is at or before this position may have been sent. */
+  readonly offered: number;
+  /** Numbers that go to the gateway as skips, and whose answers are not written down. */
+  readonly skips: readonly Skip[];
   readonly session: Session | undefined;
   readonly generation: GenerationId | undefined;
   /** How often marks were taken back: who knows another count has to read everything anew. */
@@ -215,6 +242,46 @@ export interface SettledFate {
   readonly code: string;
 }
 
+/** A number that goes to the gateway as a skip, until its answer is written down. */
+export interface Skip extends SettledFate {
+  readonly id: MessageId;
+  /** Whether the message was certainly never sent; else the gateway's answer says whether it was in time. */
+  readonly isFinal: boolean;
+}
+
+export interface MessagePlace {
+  readonly stream: StreamKey;
+  readonly number: number;
+}
+
+/** Numbers of a stream, both ends included. */
+export interface NumberRange {
+  readonly stream: StreamKey;
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface Offering {
+  readonly upTo: number;
+  /** Whether this is more than before: only that has to survive power loss. */
+  readonly isRaised: boolean;
+}
+
+export interface OfferResult {
+  /** False when another tab has the lease: then nothing was written. */
+  readonly held: boolean;
+  readonly skips: readonly Skip[];
+}
+
+/**
+ * - `cancelled`: for good; `skips` are the numbers concerned.
+ * - `asked`: the message may have been sent. It goes as a skip from now on, and the gateway's answer decides.
+ * - `settled`: too late; `code` says what became of it where that is not its queue.
+ */
+export type CancelResult =
+  | { readonly outcome: 'cancelled' | 'asked'; readonly skips: readonly Skip[] }
+  | { readonly outcome: 'settled'; readonly code: string | undefined };
+
 /** What the gateway's store holds, where that is less than what it had acknowledged. */
 export interface Reopening {
   readonly streams: readonly ReopenedStream[];
@@ -241,6 +308,10 @@ export interface ReopenResult {
 export interface Settlement {
   readonly marks?: readonly StreamMark[];
   readonly deadLetters?: readonly DeadLetter[];
+  /** What became of numbers that leave no dead letter. */
+  readonly fates?: readonly SettledFate[];
+  /** Messages that have expired, never sent: of their segments only the ids stay, their dead letters have the rest. */
+  readonly expired?: readonly Skip[];
   readonly settledUpTo?: number;
   readonly session?: Session;
   readonly generation?: GenerationId;
@@ -258,8 +329,11 @@ export interface DeadLetter {
   readonly id: MessageId;
   readonly stream: StreamKey;
   readonly number: number;
-  /** `refused` by the gateway; `unreadable` here; `in-doubt`: whether the gateway has it is not known. */
-  readonly state: 'refused' | 'unreadable' | 'in-doubt';
+  /**
+   * `refused` by the gateway; `expired`, here or there; `unreadable` here; `in-doubt`: whether the gateway has it is not
+   * known.
+   */
+  readonly state: 'refused' | 'expired' | 'unreadable' | 'in-doubt';
   readonly code: string;
   /** The message as it was saved; undefined when it is damaged. */
   readonly message: Uint8Array | undefined;
@@ -274,5 +348,7 @@ export interface FoundMessage {
   readonly message: Uint8Array | undefined;
   /** Whether its number is at or below the stream's acknowledged one. */
   readonly acknowledged: boolean;
+  /** What became of it, where that is not its queue. */
+  readonly code?: string | undefined;
   readonly deadLetter: DeadLetter | undefined;
 }

@@ -1,7 +1,8 @@
 import { type EpochId, type StreamKey, streamKeyText } from '@fieldpost/protocol';
 import type { Delivery } from '../api/sent.ts';
+import { stateOfCode } from '../core/outbox/fate-state.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DeadLetter, OutboxStore, StreamMark } from '../ports/outbox-store.ts';
+import type { DeadLetter, NumberRange, OutboxStore, SettledFate, StreamMark } from '../ports/outbox-store.ts';
 
 /** After a store that could not say what was set aside: ask again. */
 const RETRY_MS = 1_000;
@@ -42,14 +43,18 @@ export class Deliveries {
     });
   }
 
-  /** Streams have been settled. `deadLetters` undefined: by another tab, and the store knows what was set aside. */
-  settled(marks: readonly StreamMark[], deadLetters: readonly DeadLetter[] | undefined): void {
+  /**
+   * Streams have been settled, or messages will never be sent. `deadLetters` undefined: by another tab, and the store knows
+   * what was set aside.
+   */
+  settled({ marks, deadLetters, fates }: Settled): void {
     if (deadLetters !== undefined && this.#unresolved.length === 0) {
-      this.#apply(marks, deadLetters);
+      this.#apply(marks, deadLetters, fates);
       return;
     }
+    this.#apply([], deadLetters ?? [], fates);
     this.#unresolved.push(...marks);
-    this.#resolveLater();
+    if (marks.length > 0) this.#resolveLater();
   }
 
   close(): void {
@@ -63,11 +68,11 @@ export class Deliveries {
     if (this.#isResolving || this.#isClosed) return;
     this.#isResolving = true;
     const marks = [...this.#unresolved];
-    this.#store.listDeadLetters().then(
-      (deadLetters) => {
+    Promise.all([this.#store.listDeadLetters(), this.#store.listFates(this.#rangesOf(marks))]).then(
+      ([deadLetters, fates]) => {
         this.#isResolving = false;
         this.#unresolved.splice(0, marks.length);
-        this.#apply(marks, deadLetters);
+        this.#apply(marks, deadLetters, fates);
         if (this.#unresolved.length > 0) this.#resolveLater();
       },
       () => {
@@ -77,28 +82,44 @@ export class Deliveries {
     );
   }
 
-  #apply(marks: readonly StreamMark[], deadLetters: readonly DeadLetter[]): void {
-    for (const letter of deadLetters) {
-      const fates = this.#streams.get(streamKeyText(letter.stream));
-      if (fates !== undefined || this.#followed.has(letter.stream.epoch)) {
-        this.#fatesOf(letter.stream).setAside.set(letter.number, {
-          outcome: letter.state,
-          code: letter.code,
-        });
-      }
+  /** Of all streams that somebody here asks of, what may have become of the numbers that the marks pass. */
+  #rangesOf(marks: readonly StreamMark[]): NumberRange[] {
+    const ranges: NumberRange[] = [];
+    for (const { stream, acknowledged } of marks) {
+      const first = (this.#concerned(stream)?.acknowledged ?? acknowledged) + 1;
+      if (first <= acknowledged) ranges.push({ stream, first, last: acknowledged });
     }
-    for (const mark of marks) {
-      const fates = this.#followed.has(mark.stream.epoch)
-        ? this.#fatesOf(mark.stream)
-        : this.#streams.get(streamKeyText(mark.stream));
+    return ranges;
+  }
+
+  #apply(
+    marks: readonly StreamMark[],
+    deadLetters: readonly DeadLetter[],
+    others: readonly SettledFate[],
+  ): void {
+    const touched = new Set<StreamFates>();
+    // What a letter says is more than its code.
+    for (const { stream, number, code } of others) {
+      const fates = this.#concerned(stream);
+      if (fates !== undefined) touched.add(fates);
+      if (fates?.setAside.has(number) === false) fates.setAside.set(number, deliveryOf(code));
+    }
+    for (const { stream, number, state, code } of deadLetters)
+      this.#concerned(stream)?.setAside.set(number, { outcome: state, code });
+    for (const { stream, acknowledged } of marks) {
+      const fates = this.#concerned(stream);
       if (fates === undefined) continue;
-      fates.acknowledged = Math.max(fates.acknowledged, mark.acknowledged);
-      const waiting = fates.waiters;
-      fates.waiters = waiting.filter(({ number }) => number > fates.acknowledged);
-      for (const { number, resolve } of waiting) {
-        if (number <= fates.acknowledged) resolve(fates.setAside.get(number) ?? DELIVERED);
-      }
+      fates.acknowledged = Math.max(fates.acknowledged, acknowledged);
+      touched.add(fates);
     }
+    for (const fates of touched) resolveKnown(fates);
+  }
+
+  /** What is known of a stream, if anybody here asks or will ask. */
+  #concerned(stream: StreamKey): StreamFates | undefined {
+    return this.#followed.has(stream.epoch)
+      ? this.#fatesOf(stream)
+      : this.#streams.get(streamKeyText(stream));
   }
 
   #fatesOf(stream: StreamKey): StreamFates {
@@ -110,6 +131,25 @@ export class Deliveries {
     }
     return fates;
   }
+}
+
+interface Settled {
+  readonly marks: readonly StreamMark[];
+  readonly deadLetters: readonly DeadLetter[] | undefined;
+  readonly fates: readonly SettledFate[];
+}
+
+/** Tells those who wait for a message of which it is known what became of it. */
+function resolveKnown(fates: StreamFates): void {
+  const { acknowledged, setAside, waiters } = fates;
+  const isKnown = (number: number): boolean => number <= acknowledged || setAside.has(number);
+  fates.waiters = waiters.filter(({ number }) => !isKnown(number));
+  for (const { number, resolve } of waiters) if (isKnown(number)) resolve(setAside.get(number) ?? DELIVERED);
+}
+
+function deliveryOf(code: string): Delivery {
+  const outcome = stateOfCode(code);
+  return outcome === 'cancelled' ? { outcome } : { outcome, code };
 }
 
 interface StreamFates {

@@ -127,6 +127,45 @@ export class DeviceRunner {
   }
 
   #perform(effect: DeviceEffect): void {
+    switch (effect.type) {
+      case 'readLog':
+      case 'list':
+      case 'load':
+      case 'settle':
+      case 'offer':
+      case 'reopen':
+      case 'renewDevice':
+      case 'askLease':
+      case 'giveUpLease':
+        return this.#askStore(effect);
+      case 'acquireLock':
+        return this.#acquireLock();
+      case 'releaseLock':
+        this.#releaseLock?.();
+        this.#releaseLock = undefined;
+        return;
+      case 'askToken':
+        return this.#askToken(effect.connection);
+      case 'connect':
+        return this.#connect(effect);
+      case 'send':
+        return this.#connection?.send(effect.frames.map(encodeUp));
+      case 'setToken':
+        return this.#connection?.setToken(effect.token);
+      case 'disconnect':
+        this.#connection?.close();
+        this.#connection = undefined;
+        return;
+      case 'post':
+        return this.#ports.signals.post(writeSignal(effect.signal));
+      case 'announce':
+        return this.#options.listener.announced(effect);
+      case 'endEpoch':
+        return this.#options.listener.endEpoch(effect);
+    }
+  }
+
+  #askStore(effect: StoreEffect): void {
     const { store } = this.#ports;
     const { holder } = this.#options.state;
     switch (effect.type) {
@@ -152,6 +191,12 @@ export class DeviceRunner {
       }
       case 'settle':
         return this.#settle(effect);
+      case 'offer':
+        return this.#request(
+          store.offer(holder, effect),
+          ({ held, skips }) => ({ type: 'offered', held, skips }),
+          () => ({ type: 'offerFailed' }),
+        );
       case 'reopen':
         return this.#reopen(effect);
       case 'renewDevice':
@@ -168,30 +213,6 @@ export class DeviceRunner {
           nothing,
           nothing,
         );
-      case 'acquireLock':
-        return this.#acquireLock();
-      case 'releaseLock':
-        this.#releaseLock?.();
-        this.#releaseLock = undefined;
-        return;
-      case 'askToken':
-        return this.#askToken(effect.connection);
-      case 'connect':
-        return this.#connect(effect);
-      case 'send':
-        return this.#connection?.send(effect.frames.map(encodeUp));
-      case 'setToken':
-        return this.#connection?.setToken(effect.token);
-      case 'disconnect':
-        this.#connection?.close();
-        this.#connection = undefined;
-        return;
-      case 'post':
-        return this.#ports.signals.post(writeSignal(effect.signal));
-      case 'announce':
-        return this.#options.listener.announced(effect);
-      case 'endEpoch':
-        return this.#options.listener.endEpoch(effect);
     }
   }
 
@@ -306,7 +327,9 @@ export class DeviceRunner {
   }
 
   #setTimer(): void {
-    const at = this.#isStopped ? undefined : deviceDeadline(this.#options.state);
+    const at = this.#isStopped
+      ? undefined
+      : deviceDeadline(this.#options.state, instant(this.#ports.clock.monotonicMs()));
     if (at === this.#timer?.at) return;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -319,6 +342,22 @@ export class DeviceRunner {
     this.#timer = { at, cancel };
   }
 }
+
+type StoreEffect = Extract<
+  DeviceEffect,
+  {
+    readonly type:
+      | 'readLog'
+      | 'list'
+      | 'load'
+      | 'settle'
+      | 'offer'
+      | 'reopen'
+      | 'renewDevice'
+      | 'askLease'
+      | 'giveUpLease';
+  }
+>;
 
 function tokenEvent(connection: number, token: unknown): DeviceEvent {
   if (typeof token === 'string' && token !== '') {

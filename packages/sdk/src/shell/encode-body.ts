@@ -41,7 +41,8 @@ export function encodeBody(body: unknown, contentType: string | undefined): Enco
   };
 }
 
-function isJsonType(contentType: string): boolean {
+/** Whether a media type is JSON or one of its kind (`…+json`). */
+export function isJsonType(contentType: string): boolean {
   return /^application\/(?:[^;\s]+\+)?json\s*(?:;|$)/i.test(contentType);
 }
 

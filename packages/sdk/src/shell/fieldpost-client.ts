@@ -7,12 +7,13 @@ import {
 } from '@fieldpost/protocol';
 import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
-import type { Delivery, Sent } from '../api/sent.ts';
+import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
 import type { Status } from '../api/status.ts';
 import { createDevice, type DeviceState } from '../core/device/device-state.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { laneText } from '../core/lane.ts';
 import { entryAt } from '../core/outbox/entry-walk.ts';
+import { pendingMessages } from '../core/outbox/skips.ts';
 import type { Marker } from '../ports/marker.ts';
 import type { FoundMessage, Lane } from '../ports/outbox-store.ts';
 import { Deliveries } from './deliveries.ts';
@@ -21,7 +22,7 @@ import { encodeBody } from './encode-body.ts';
 import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
 import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver, unreadable } from './saver.ts';
-import { checkQueueName, packProperties, PLAIN, readSendOptions } from './send-options.ts';
+import { checkQueueName, expiresInMs, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
 
@@ -96,6 +97,7 @@ export class FieldpostClient implements Fieldpost {
       resend: (lane, body, properties) =>
         new Promise((resolve, reject) => this.#save(lane, body, properties, undefined, resolve, reject)),
       lettersChanged: () => this.#countLetters(),
+      takenBack: (skips) => this.#runner.dispatch({ type: 'takenBack', skips }),
     });
   }
 
@@ -129,10 +131,10 @@ export class FieldpostClient implements Fieldpost {
   async logout(): Promise<LogoutReport> {
     this.#assertOpen();
     await this.#saver.idle();
-    const { waitingMessages } = this.#state.outbox;
+    const pending = pendingMessages(this.#state.outbox);
     const deadLetters = (await this.#options.ports.store.listDeadLetters()).length;
     await this.close();
-    return { pending: waitingMessages, deadLetters };
+    return { pending, deadLetters };
   }
 
   /** Throws what is wrong with the message; what is wrong with saving it goes to `reject`. */
@@ -151,6 +153,7 @@ export class FieldpostClient implements Fieldpost {
       properties: packProperties(properties, contentType),
       body: content,
       suppliedId,
+      expiresInMs: expiresInMs(properties),
       caller: new Sender(this.#deliveries, this.outbox, resolve, reject),
     });
   }
@@ -205,9 +208,10 @@ export class FieldpostClient implements Fieldpost {
       mintDevice: () => mint.uuid() as DeviceId,
       listener: {
         deviceRenewed: (device) => ports.marker.write(device),
-        announced: ({ marks, deadLetters }) => {
-          this.#deliveries.settled(marks, deadLetters);
-          if (deadLetters === undefined || deadLetters.length > 0) this.#countLetters();
+        announced: (settled) => {
+          const { deadLetters, fates } = settled;
+          this.#deliveries.settled(settled);
+          if (deadLetters === undefined || deadLetters.length + fates.length > 0) this.#countLetters();
           if (deadLetters !== undefined) this.#trimmer.settled();
         },
         endEpoch: ({ epoch }) => this.#saver.endEpoch(epoch),
@@ -220,8 +224,9 @@ export class FieldpostClient implements Fieldpost {
   async #findRepeated(id: MessageId, packed: Uint8Array, lane: Lane): Promise<SavedMessage | undefined> {
     const found = await this.#options.ports.store.find(id);
     if (found === undefined) return undefined;
-    if (found.message === undefined && (await this.#isLostHere(found)))
-      throw unreadable(id, 'cannot be read any more');
+    // Of one that was taken back, or has expired, nothing is left to compare, and it was said what became of it.
+    const isDamaged = found.message === undefined && found.code === undefined;
+    if (isDamaged && (await this.#isLostHere(found))) throw unreadable(id, 'cannot be read any more');
     const isSame =
       laneText(found.stream) === laneText(lane) &&
       (found.message === undefined || areBytesEqual(found.message, entryAt(packed, 0)));
@@ -333,6 +338,10 @@ class SentMessage implements Sent {
   get delivered(): Promise<Delivery> {
     this.#delivered ??= this.#saved.isRepeated ? this.#askStore() : this.#wait();
     return this.#delivered;
+  }
+
+  cancel(): Promise<CancelOutcome> {
+    return this.#outbox.cancelAt(this.#saved);
   }
 
   #wait(): Promise<Delivery> {

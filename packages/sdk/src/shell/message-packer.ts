@@ -34,6 +34,7 @@ export class MessagePacker {
   readonly savedAt: number;
   readonly suppliedId: MessageId | undefined;
   count = 0;
+  #expiresInMs = Number.POSITIVE_INFINITY;
   /** What is written, in the order of the messages. */
   #parts: Uint8Array<ArrayBuffer>[] = [];
   #length = 0;
@@ -55,6 +56,11 @@ export class MessagePacker {
 
   get isFull(): boolean {
     return this.length >= SEGMENT_BYTES || this.count >= SEGMENT_MESSAGES;
+  }
+
+  /** Notes that a message of this segment has so many milliseconds to reach its queue, or to live. */
+  expireIn(milliseconds: number): void {
+    this.#expiresInMs = Math.min(this.#expiresInMs, milliseconds);
   }
 
   /**
@@ -94,12 +100,14 @@ export class MessagePacker {
 
   toDraft(): Draft {
     const { lane, count, packed: messages, savedAt, suppliedId } = this;
+    const expiresInMs = this.#expiresInMs;
     return {
       lane,
       count,
       messages,
       savedAt,
       ...(suppliedId === undefined ? {} : { suppliedIds: [suppliedId] }),
+      ...(expiresInMs === Number.POSITIVE_INFINITY ? {} : { expiresInMs }),
     };
   }
 

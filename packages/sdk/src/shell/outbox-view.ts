@@ -7,10 +7,18 @@ import {
   streamKeyText,
 } from '@fieldpost/protocol';
 import type { Outbox, OutboxFilter, OutboxMessage, OutboxMessageState } from '../api/outbox.ts';
-import type { Delivery, Sent } from '../api/sent.ts';
+import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { entryAt, messageIdOf } from '../core/outbox/entry-walk.ts';
-import type { DeadLetter, Lane, OutboxStore, StoredSegment } from '../ports/outbox-store.ts';
+import { stateOfCode } from '../core/outbox/fate-state.ts';
+import type {
+  DeadLetter,
+  Lane,
+  MessagePlace,
+  OutboxStore,
+  Skip,
+  StoredSegment,
+} from '../ports/outbox-store.ts';
 import type { Deliveries } from './deliveries.ts';
 import { checkMessageId } from './send-options.ts';
 
@@ -26,6 +34,8 @@ export interface OutboxViewOptions {
   readonly resend: (lane: Lane, body: unknown, properties: MessageProperties) => Promise<Sent>;
   /** The list of dead letters has changed. */
   readonly lettersChanged: () => void;
+  /** Messages were taken back, for good or if it is not too late. */
+  readonly takenBack: (skips: readonly Skip[]) => void;
 }
 
 /** The messages on this device, read from the store at each call. */
@@ -58,16 +68,35 @@ export class OutboxView implements Outbox {
     const found = await this.#options.store.find(checkMessageId(id));
     if (found === undefined) return undefined;
     if (found.deadLetter !== undefined) return this.#letter(found.deadLetter);
-    const { stream, number, savedAt, message, acknowledged } = found;
+    const { stream, number, savedAt, message, acknowledged, code } = found;
     const checked = checkMessageId(id);
-    return this.#message({
-      id: checked,
-      stream,
-      number,
-      savedAt,
-      message,
-      state: acknowledged ? 'delivered' : 'pending',
-    });
+    const known = { id: checked, stream, number, savedAt, message };
+    if (code !== undefined) return this.#message({ ...known, state: stateOfCode(code), code });
+    return this.#message({ ...known, state: acknowledged ? 'delivered' : 'pending' });
+  }
+
+  async cancel(id: MessageId | string): Promise<CancelOutcome> {
+    this.#options.assertOpen();
+    const checked = checkMessageId(id);
+    const found = await this.#options.store.find(checked);
+    if (found === undefined)
+      throw new FieldpostError('not-found', `no message ${checked} is known on this device`);
+    return found.deadLetter === undefined ? this.cancelAt(found) : 'set-aside';
+  }
+
+  /** Takes the message in this place back. */
+  async cancelAt({ stream, number }: MessagePlace): Promise<CancelOutcome> {
+    const { store, deliveries, takenBack, assertOpen } = this.#options;
+    assertOpen();
+    const result = await store.cancel({ stream, number });
+    if (result.outcome === 'settled') return outcomeOf(result.code);
+    takenBack(result.skips);
+    if (result.outcome === 'cancelled') return result.outcome;
+    const { outcome } = await deliveries.wait(stream, number);
+    if (outcome === 'delivered') return 'already-delivered';
+    if (outcome === 'cancelled') return outcome;
+    if (outcome !== 'closed') return 'set-aside';
+    throw new FieldpostError('closed', 'close() was called before it was known whether the message was sent');
   }
 
   async retry(id: MessageId | string, body?: unknown): Promise<Sent> {
@@ -110,6 +139,7 @@ export class OutboxView implements Outbox {
     const { store } = this.#options;
     const log = await store.readLog();
     const acknowledged = new Map(log.streams.map((mark) => [streamKeyText(mark.stream), mark.acknowledged]));
+    const skipped = new Set(log.skips.filter(({ isFinal }) => isFinal).map(({ id }) => id));
     let after = log.settledUpTo;
     for (;;) {
       const segments = await store.loadSegments({ after, bytesMax: LOAD_BYTES });
@@ -122,14 +152,15 @@ export class OutboxView implements Outbox {
         const from = Math.max(segment.first, (acknowledged.get(streamKeyText(segment.stream)) ?? 0) + 1);
         for (let number = from; number < segment.first + segment.count; number++) {
           if (messages.length >= limit) return;
-          messages.push(this.#pending(segment, segment.messages, number));
+          const entry = entryAt(segment.messages, number - segment.first);
+          if (!skipped.has(messageIdOf(entry))) messages.push(this.#pending(segment, entry, number));
         }
       }
     }
   }
 
-  #pending(segment: StoredSegment, packed: Uint8Array, number: number): OutboxMessage {
-    const message = entryAt(packed, number - segment.first).slice();
+  #pending(segment: StoredSegment, entry: Uint8Array, number: number): OutboxMessage {
+    const message = entry.slice();
     const { stream, savedAt } = segment;
     return this.#message({ id: messageIdOf(message), stream, number, savedAt, message, state: 'pending' });
   }
@@ -141,13 +172,7 @@ export class OutboxView implements Outbox {
 
   #message(known: KnownMessage): OutboxMessage {
     const read = known.message === undefined ? undefined : decodeMessage(known.message);
-    const {
-      contentType = DEFAULT_CONTENT_TYPE,
-      headers = {},
-      label,
-      correlationId,
-      replyTo,
-    } = read?.properties ?? {};
+    const { contentType = DEFAULT_CONTENT_TYPE, headers = {}, ...properties } = read?.properties ?? {};
     return {
       id: known.id,
       queue: known.stream.queue,
@@ -155,13 +180,12 @@ export class OutboxView implements Outbox {
       state: known.state,
       ...(known.code === undefined ? {} : { code: known.code }),
       savedAt: known.savedAt,
+      ...properties,
       headers,
       contentType,
-      ...(label === undefined ? {} : { label }),
-      ...(correlationId === undefined ? {} : { correlationId }),
-      ...(replyTo === undefined ? {} : { replyTo }),
       body: read === undefined ? undefined : readBody(read.body, contentType),
       delivered: this.#deliveryOf(known),
+      cancel: () => this.cancelAt(known),
     };
   }
 
@@ -170,13 +194,21 @@ export class OutboxView implements Outbox {
       case 'pending':
         return this.#options.deliveries.wait(stream, number);
       case 'delivered':
-        return Promise.resolve({ outcome: 'delivered' });
+      case 'cancelled':
+        return Promise.resolve({ outcome: state });
       case 'refused':
+      case 'expired':
       case 'unreadable':
       case 'in-doubt':
         return Promise.resolve({ outcome: state, code });
     }
   }
+}
+
+/** What became of a message that cannot be taken back any more. */
+function outcomeOf(code: string | undefined): CancelOutcome {
+  if (code === undefined) return 'already-delivered';
+  return stateOfCode(code) === 'cancelled' ? 'cancelled' : 'set-aside';
 }
 
 /** A body as it was saved. */

@@ -24,6 +24,8 @@ export interface MessageToSave {
   readonly properties: Uint8Array;
   readonly body: string | Uint8Array;
   readonly suppliedId: MessageId | undefined;
+  /** Undefined: it never expires. */
+  readonly expiresInMs: number | undefined;
   readonly caller: SaveCaller;
 }
 
@@ -291,9 +293,10 @@ class Batch {
     this.#lane = undefined;
   }
 
-  #pack(packer: MessagePacker, id: IdToPack, { properties, body }: MessageToSave): void {
+  #pack(packer: MessagePacker, id: IdToPack, { properties, body, expiresInMs }: MessageToSave): void {
     const before = packer.length;
     packer.add(id, properties, body);
+    if (expiresInMs !== undefined) packer.expireIn(expiresInMs);
     this.bytes += packer.length - before;
   }
 }

@@ -19,6 +19,12 @@ const KNOWN: ReadonlySet<string> = new Set([
   'correlationId',
   'replyTo',
   'contentType',
+  'timeToReachQueueMs',
+  'timeToLiveMs',
+  'deliverAfterMs',
+  'groupId',
+  'ack',
+  'traceparent',
 ]);
 
 /** @throws FieldpostError `invalid-argument` */
@@ -54,15 +60,7 @@ export function readSendOptions(options: SendOptions): ReadSendOptions {
       );
     }
   }
-  const {
-    priority = LIMITS.priorityDefault,
-    id,
-    label,
-    headers,
-    correlationId,
-    replyTo,
-    contentType,
-  } = options;
+  const { priority = LIMITS.priorityDefault, id, ...properties } = options;
   if (!Number.isInteger(priority) || priority < 0 || priority > LIMITS.priorityMax) {
     throw new FieldpostError(
       'invalid-argument',
@@ -72,7 +70,7 @@ export function readSendOptions(options: SendOptions): ReadSendOptions {
   return {
     priority,
     suppliedId: id === undefined ? undefined : checkMessageId(id),
-    properties: { label, headers, correlationId, replyTo, contentType },
+    properties,
   };
 }
 
@@ -99,6 +97,13 @@ export function packProperties(
       throw new FieldpostError('invalid-argument', error.message, { cause: error });
     throw error;
   }
+}
+
+/** When the first of its times runs out; undefined when it has none. */
+export function expiresInMs(properties: MessageProperties | undefined): number | undefined {
+  const { timeToReachQueueMs, timeToLiveMs } = properties ?? {};
+  if (timeToReachQueueMs === undefined) return timeToLiveMs;
+  return Math.min(timeToReachQueueMs, timeToLiveMs ?? timeToReachQueueMs);
 }
 
 function show(value: unknown): string {

@@ -17,6 +17,8 @@ export function readSignal(message: unknown): Signal | undefined {
       return { type: 'saved' };
     case 'settled':
       return { type: 'settled' };
+    case 'taken-back':
+      return { type: 'taken-back' };
     case 'online':
       return 'online' in message && typeof message.online === 'boolean'
         ? { type: 'online', online: message.online }

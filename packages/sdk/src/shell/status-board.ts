@@ -2,6 +2,7 @@ import type { Problem, Status, StatusSnapshot, StorageState } from '../api/statu
 import type { DeviceState } from '../core/device/device-state.ts';
 import { isOnline, isSendingAgain } from '../core/device/device.ts';
 import { oldestSavedAt } from '../core/outbox/outbox.ts';
+import { pendingMessages } from '../core/outbox/skips.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const WENT_BACK =
@@ -69,7 +70,7 @@ export class StatusBoard implements Status {
     const { outbox } = device;
     const oldest = oldestSavedAt(outbox);
     const next: StatusSnapshot = {
-      pending: outbox.waitingMessages,
+      pending: pendingMessages(outbox),
       bytes: outbox.waitingBytes,
       oldestAgeMs: oldest === undefined ? undefined : Math.max(0, this.#clock.wallMs() - oldest),
       deadLetters: this.#deadLetters,

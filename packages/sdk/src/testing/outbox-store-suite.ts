@@ -8,6 +8,7 @@ import { renewingSuite } from './outbox-store/renewing-suite.ts';
 import { reopeningSuite } from './outbox-store/reopening-suite.ts';
 import { savingSuite } from './outbox-store/saving-suite.ts';
 import { settlingSuite } from './outbox-store/settling-suite.ts';
+import { takingBackSuite } from './outbox-store/taking-back-suite.ts';
 import { trimmingSuite } from './outbox-store/trimming-suite.ts';
 import { benchesOf } from './outbox-store/with-bench.ts';
 
@@ -25,6 +26,7 @@ export function outboxStoreSuite(name: string, makePlace: () => OutboxPlace | Pr
     describe('saving', () => savingSuite(withBench));
     describe('reading', () => readingSuite(withBench));
     describe('settling', () => settlingSuite(withBench));
+    describe('taking back', () => takingBackSuite(withBench));
     describe('reopening', () => reopeningSuite(withBench));
     describe('renewing the device', () => renewingSuite(withBench));
     describe('trimming', () => trimmingSuite(withBench));

@@ -32,6 +32,7 @@ import type {
   SweepResult,
 } from '../../ports/gateway-store.ts';
 import { applyChange, queueNamed, type Undo } from './apply-change.ts';
+import { endLongHolds } from './end-long-holds.ts';
 import { sweepQueues } from './end-messages.ts';
 import { listLost } from './list-lost.ts';
 import { loadSnapshot, usageOf } from './load-snapshot.ts';
@@ -75,6 +76,7 @@ export class MemoryStore implements GatewayStore {
   readonly #listeners = new Set<(devices: ReadonlySet<DeviceId>) => void>();
   #state: 'open' | 'closed' | 'killed' = 'open';
   #lastCall: Promise<unknown> = Promise.resolve();
+  #sweptAt: number | undefined;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
 
@@ -126,6 +128,9 @@ export class MemoryStore implements GatewayStore {
   sweep(now: number): Promise<SweepResult> {
     return this.#call(() => {
       this.#beforeWrite();
+      // Since the last turn the clock may have been set back, or before this store was opened.
+      if (this.#sweptAt === undefined || now < this.#sweptAt) endLongHolds(this.#disk, now);
+      this.#sweptAt = now;
       this.#endDue(now);
       const ended = this.#ended;
       this.#ended = new Map();

@@ -35,6 +35,7 @@ import { Notices } from './notices.ts';
 import { closeDatabase, openDatabase, openHandle, type OpenHandle } from './open-database.ts';
 import { prepareAppend } from './operations/append.ts';
 import { type DescribeQueue, prepareDescribeQueue } from './operations/describe-queue.ts';
+import { type EndLongHolds, prepareEndLongHolds } from './operations/end-long-holds.ts';
 import { prepareEndMessages } from './operations/end-messages.ts';
 import { prepareFindLease } from './operations/find-lease.ts';
 import { prepareGroups } from './operations/groups.ts';
@@ -141,6 +142,8 @@ class SqliteStore implements GatewayStore {
   readonly #prune: PruneSends;
   readonly #dues: Dues;
   readonly #sweep: Sweep;
+  readonly #endLongHolds: EndLongHolds;
+  #sweptAt: number | undefined;
   readonly #jobs: Jobs;
   /** Since the last `sweep`, by queue. */
   #ended = new Map<string, number>();
@@ -187,6 +190,7 @@ class SqliteStore implements GatewayStore {
     this.#write = prepareWriteChange(database, rows, { append, putQueue, settle: this.#settle });
     this.#jobs = prepareJobs(database, this.#queues, ending);
     this.#sweep = prepareSweep(database, this.#queues, this.#dues, ending);
+    this.#endLongHolds = prepareEndLongHolds(database, this.#queues, this.#dues);
     this.#peek = preparePeek(database, symbols, this.#queues);
     this.#describe = prepareDescribeQueue(database);
     this.#prune = preparePruneSends(database);
@@ -240,6 +244,9 @@ class SqliteStore implements GatewayStore {
 
   sweep(now: number): Promise<SweepResult> {
     return this.#commits.write(() => {
+      // Since the last turn the clock may have been set back, or before this store was opened.
+      if (this.#sweptAt === undefined || now < this.#sweptAt) this.#endLongHolds(now);
+      this.#sweptAt = now;
       this.#endDue(now);
       const [ended, unjournaled] = [this.#ended, this.#unjournaled];
       this.#ended = new Map();

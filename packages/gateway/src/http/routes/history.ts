@@ -44,6 +44,10 @@ const place = z
   })
   .openapi('MessagePlace');
 
+const historyParams = z.object({ id: z.string().refine((text) => isUuid(text.toLowerCase()), 'not a UUID') });
+const historyQuery = z.object({ queue: z.string().refine(isQueueName, 'not a queue name').optional() });
+const historyAnswer = z.object({ id: z.uuid(), places: z.array(place) });
+
 /** What became of a message. */
 export function addHistoryRoute(api: Api, { store, clock }: HistoryRoutePorts): void {
   api.route(
@@ -55,12 +59,12 @@ export function addHistoryRoute(api: Api, { store, clock }: HistoryRoutePorts): 
       description:
         'Every place where it, or a copy of it, is kept: a queue, a subqueue, the dead letters, a journal. What was consumed and is in no ' +
         'journal is not known any more. `queue` looks in one queue and its subqueues only, and is faster.',
-      params: z.object({ id: z.string().refine((text) => isUuid(text.toLowerCase()), 'not a UUID') }),
-      query: z.object({ queue: z.string().refine(isQueueName, 'not a queue name').optional() }),
+      params: historyParams,
+      query: historyQuery,
       answers: {
         200: {
           description: 'In the order of the names of the queues.',
-          schema: z.object({ id: z.uuid(), places: z.array(place) }),
+          schema: historyAnswer,
         },
       },
       problems: ['not-found'],

@@ -154,7 +154,7 @@ function addLookRoutes(api: Api, { store }: JobRoutePorts): void {
       path: '/v1/jobs',
       tag: TAG,
       summary: 'List the jobs of the queues that the token may manage',
-      answers: { 200: { description: 'The latest first.', schema: z.object({ jobs: z.array(jobAnswer) }) } },
+      answers: { 200: { description: 'The latest first.', schema: jobsAnswer } },
       problems: [],
     },
     async ({ c, principal }) => {
@@ -196,6 +196,7 @@ function addCancelRoute(api: Api, { store, clock }: JobRoutePorts): void {
   );
 }
 
+const jobsAnswer = z.object({ jobs: z.array(jobAnswer) });
 const jobParams = z.object({ id: z.string().refine(isUuid, 'not the id of a job') });
 
 type Principal = Parameters<typeof requirePermission>[0];

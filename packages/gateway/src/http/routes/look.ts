@@ -28,6 +28,20 @@ export function addLookRoutes(api: Api, ports: LookRoutePorts): void {
 
 const bodies = z.enum(['auto', 'base64', 'none']).optional();
 
+const peekQuery = z.object({
+  cursor: z.string().max(512).optional(),
+  limit: z.coerce.number().int().min(1).max(PEEK_MAX).optional().openapi({ default: 50 }),
+  correlationId: z.string().min(1).max(LIMITS.tokenCharacters).optional(),
+  bodies: bodies.openapi({ default: 'none' }),
+});
+
+const peekAnswer = z.object({ messages: z.array(peekedMessage), cursor: z.string().optional() });
+
+const messageParams = addressParams.extend({
+  id: z.string().refine((text) => isUuid(text.toLowerCase()), 'not a UUID'),
+});
+const messageQuery = z.object({ bodies: bodies.openapi({ default: 'auto' }) });
+
 function addPeekRoute(api: Api, { store, clock }: LookRoutePorts): void {
   api.route(
     {
@@ -39,16 +53,11 @@ function addPeekRoute(api: Api, { store, clock }: LookRoutePorts): void {
         'In queue order. Follow `cursor` until it is absent; messages that others remove meanwhile do no harm. With ' +
         '`correlationId` only messages that carry it are answered; then a page may be empty and have a cursor all the same.',
       params: addressParams,
-      query: z.object({
-        cursor: z.string().max(512).optional(),
-        limit: z.coerce.number().int().min(1).max(PEEK_MAX).optional().openapi({ default: 50 }),
-        correlationId: z.string().min(1).max(LIMITS.tokenCharacters).optional(),
-        bodies: bodies.openapi({ default: 'none' }),
-      }),
+      query: peekQuery,
       answers: {
         200: {
           description: 'One page.',
-          schema: z.object({ messages: z.array(peekedMessage), cursor: z.string().optional() }),
+          schema: peekAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],
@@ -84,10 +93,8 @@ function addMessageRoute(api: Api, { store, clock }: LookRoutePorts): void {
       tag: 'Messages',
       summary: 'Look at one message of a queue',
       description: 'Leases nothing. The gateway looks through the queue for it, without holding others up.',
-      params: addressParams.extend({
-        id: z.string().refine((text) => isUuid(text.toLowerCase()), 'not a UUID'),
-      }),
-      query: z.object({ bodies: bodies.openapi({ default: 'auto' }) }),
+      params: messageParams,
+      query: messageQuery,
       answers: { 200: { description: 'The message.', schema: peekedMessage } },
       problems: ['access-denied', 'queue-not-found', 'not-found'],
     },

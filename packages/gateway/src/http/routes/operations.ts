@@ -3,10 +3,33 @@ import type { Api } from '../api.ts';
 import { RequestError } from '../problem.ts';
 
 const TAG = 'Operations';
+const schema = z.object({ status: z.literal('ok') });
+
+/** The metrics page. */
+export interface MetricsPage {
+  readonly contentType: string;
+  read(): Promise<string>;
+}
+
+/** What a supervisor of many gateways reads again and again. */
+export function addMetricsRoute(api: Api, page: MetricsPage): void {
+  api.publicRoute(
+    {
+      method: 'get',
+      path: '/metrics',
+      tag: TAG,
+      summary: 'How much is in the queues, and what has happened',
+      description:
+        'In the text format of Prometheus. Names queues, so a proxy should not pass it on to everybody.',
+      answers: { 200: { description: 'At most a second old.', mediaType: 'text/plain' } },
+      problems: [],
+    },
+    async () => new Response(await page.read(), { headers: { 'content-type': page.contentType } }),
+  );
+}
 
 /** What supervisors and load balancers ask. */
 export function addOperationsRoutes(api: Api, stopping: AbortSignal): void {
-  const schema = z.object({ status: z.literal('ok') });
   api.publicRoute(
     {
       method: 'get',

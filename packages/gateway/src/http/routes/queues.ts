@@ -36,6 +36,9 @@ export function addQueueRoutes(api: Api, ports: QueueRoutePorts): void {
 
 const TAG = 'Queues';
 
+const queuesAnswer = z.object({ queues: z.array(queueAnswer) });
+const deleteQuery = z.object({ messages: z.enum(['delete']).optional() });
+
 function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
   api.route(
     {
@@ -43,7 +46,7 @@ function addLookRoutes(api: Api, { store, clock }: QueueRoutePorts): void {
       path: '/v1/queues',
       tag: TAG,
       summary: 'List the queues that the token may receive from or manage',
-      answers: { 200: { description: 'By name.', schema: z.object({ queues: z.array(queueAnswer) }) } },
+      answers: { 200: { description: 'By name.', schema: queuesAnswer } },
       problems: [],
     },
     async ({ c, principal }) => {
@@ -193,7 +196,7 @@ function addDeleteRoute(api: Api, { store, clock }: QueueRoutePorts): void {
       summary: 'Delete a queue',
       description: 'A queue that holds messages is deleted only with `messages=delete`; they are gone then.',
       params: queueParams,
-      query: z.object({ messages: z.enum(['delete']).optional() }),
+      query: deleteQuery,
       answers: { 204: { description: 'The queue is gone.' } },
       problems: ['access-denied', 'queue-not-found', 'queue-not-empty'],
     },

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { LEASE_MS_MAX } from '../../core/hold-limits.ts';
 import { deadLetterQueueOf, parentOf } from '../../core/queue-address.ts';
 import type { GatewayStore, Settlement } from '../../ports/gateway-store.ts';
 import { type LongPollPorts, receiveOrWait } from '../../shell/long-poll.ts';
@@ -18,7 +19,6 @@ const RECEIVE_MAX = 1024;
 const SETTLE_MAX = 4096;
 const SETTLE_BYTES_MAX = 1024 * 1024;
 const LEASE_MS_DEFAULT = 30_000;
-const LEASE_MS_MAX = 12 * 60 * 60 * 1000;
 /** Proxies cut answers that take longer than a minute. */
 const WAIT_MS_MAX = 50_000;
 
@@ -48,6 +48,8 @@ const receiveBody = z.object({
   bodies,
 });
 
+const receiveAnswer = z.object({ messages: z.array(receivedMessage) });
+
 function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteSettings): void {
   api.route(
     {
@@ -63,7 +65,7 @@ function addReceiveRoute(api: Api, ports: LongPollPorts, settings: ReceiveRouteS
       answers: {
         200: {
           description: 'None, when none came in time.',
-          schema: z.object({ messages: z.array(receivedMessage) }),
+          schema: receiveAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],
@@ -131,6 +133,8 @@ const settleResult = z.object({
   }),
 });
 
+const settleAnswer = z.object({ results: z.array(settleResult) });
+
 function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPollPorts): void {
   api.route(
     {
@@ -147,7 +151,7 @@ function addSettleRoute(api: Api, { store, clock, arrivals, failpoints }: LongPo
       answers: {
         200: {
           description: 'In the order of the receipts.',
-          schema: z.object({ results: z.array(settleResult) }),
+          schema: settleAnswer,
         },
       },
       problems: ['access-denied', 'queue-not-found'],

@@ -8,9 +8,14 @@ export interface ReferenceSettings {
 }
 
 /** The machine-readable description of the API, and a page to read and try it. Nothing of it comes from elsewhere. */
-export function addReferenceRoutes(app: OpenAPIHono, settings: ReferenceSettings): void {
+export function addReferenceRoutes(
+  app: OpenAPIHono,
+  document: () => void,
+  settings: ReferenceSettings,
+): void {
   let description: string | undefined;
   app.get('/openapi.json', () => {
+    document();
     description ??= JSON.stringify(app.getOpenAPI31Document(documentHead(settings)));
     return new Response(description, { headers: { 'content-type': 'application/json' } });
   });

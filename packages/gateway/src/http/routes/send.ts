@@ -39,6 +39,8 @@ const sendBody = z.union([
   producedMessage,
 ]);
 
+const sendAnswer = z.union([sentMessage, z.object({ messages: z.array(sentMessage) })]);
+
 /** Sending by server-side producers. */
 export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRouteSettings): void {
   const { store, clock, arrivals, conditions, schemas, logger } = ports;
@@ -57,7 +59,7 @@ export function addSendRoute(api: Api, ports: SendRoutePorts, settings: SendRout
       answers: {
         200: {
           description: 'One message for `{…}`, a list for `{ messages: […] }`, in its order.',
-          schema: z.union([sentMessage, z.object({ messages: z.array(sentMessage) })]),
+          schema: sendAnswer,
         },
       },
       problems: PRODUCE_PROBLEMS,

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type {
   GatewayStore,
   LeasedMessage,
@@ -130,6 +130,57 @@ export function endingsSuite(reopen: () => Promise<GatewayStore>, store: () => G
     expect([...swept.ended]).toEqual([['orders', 2]]);
     expect(swept.isMore).toBe(false);
     expect((await store().sweep(end)).ended.size).toBe(0);
+  });
+
+  describe('what was handed out under a clock that was years ahead', () => {
+    const AHEAD = NOW + 10 * 365 * 24 * 3_600_000;
+    const HOUR_MS = 3_600_000;
+
+    test('is handed out again once the clock is right, after a start and while it runs', async () => {
+      await makeQueue({ retryDelaysMs: [50], maxDeliveries: 10 }, 3);
+      const [, , third] = await receive(store(), { max: 3, now: AHEAD });
+      await settle(AHEAD, { type: 'nack', receipt: third?.receipt ?? '', delayMs: HOUR_MS });
+      await reopen();
+      expect(numbersOf(await receive(store(), { max: 3 }))).toEqual([]);
+      await store().sweep(NOW);
+      expect(await store().nextVisibleAt('orders', NOW)).toBe(NOW + 50);
+      expect(numbersOf(await receive(store(), { max: 3, now: NOW + 50 }))).toEqual([1, 2, 3]);
+      await store().sweep(AHEAD + HOUR_MS);
+      expect(numbersOf(await receive(store(), { max: 3, now: AHEAD + HOUR_MS }))).toEqual([1, 2, 3]);
+      await store().sweep(NOW + HOUR_MS);
+      expect(await store().getQueue('orders', NOW + HOUR_MS + 50)).toMatchObject({ ready: 3, leased: 0 });
+    });
+
+    test('and for the last time, is a dead letter then; its old receipt settles nothing', async () => {
+      await makeQueue({ retryDelaysMs: [], maxDeliveries: 1 }, 2);
+      const [one] = await receive(store(), { max: 1, now: AHEAD });
+      await reopen();
+      await store().sweep(NOW);
+      expect(await settle(NOW, { type: 'ack', receipt: one?.receipt ?? '' })).toMatchObject([
+        { code: 'lease-lost' },
+      ]);
+      expect(numbersOf(await deadLetters(NOW))).toEqual([1]);
+    });
+
+    test('a lease of twelve hours, a pause of a week and a delivery put off stay as they are', async () => {
+      const HALF_DAY_MS = 12 * HOUR_MS;
+      await makeQueue({ retryDelaysMs: [], maxDeliveries: 10 }, 2);
+      const later = { ...newMessage(3), terms: { visibleAt: AHEAD } };
+      await append(store(), [later]);
+      const [one, two] = await receive(store(), { max: 2 });
+      await settle(
+        NOW,
+        { type: 'extend', receipt: one?.receipt ?? '', leaseMs: HALF_DAY_MS },
+        { type: 'nack', receipt: two?.receipt ?? '', delayMs: 7 * 24 * HOUR_MS },
+      );
+      await reopen();
+      await store().sweep(NOW);
+      expect(await store().getQueue('orders', NOW + HALF_DAY_MS - 1)).toMatchObject({
+        leased: 1,
+        delayed: 2,
+      });
+      expect(await store().getQueue('orders', NOW + HALF_DAY_MS)).toMatchObject({ ready: 1, delayed: 2 });
+    });
   });
 
   test('a last lease that is extended or given back in time ends nothing', async () => {

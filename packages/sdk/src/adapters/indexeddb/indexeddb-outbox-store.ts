@@ -6,6 +6,7 @@ import type {
   SavedSegments,
   SegmentKey,
 } from '../../ports/outbox-store.ts';
+import { cancel, listFates, offer } from './cancel.ts';
 import { Connection } from './connection.ts';
 import { findMessage, listDeadLetters, listSegments, loadSegments, readLog, type Report } from './read.ts';
 import { parseDevice, parseDevices } from './record.ts';
@@ -69,6 +70,10 @@ export function createIndexedDbOutboxStore(options: IndexedDbOutboxOptions): Out
       ),
     settle: (holder, settlement) =>
       connection.use('writing down answers', (db) => settle(db, holder, settlement), full),
+    offer: (holder, offering) =>
+      connection.use('noting what is offered', (db) => offer(db, holder, offering), full),
+    cancel: (place) => connection.use('taking a message back', (db) => cancel(db, place), full),
+    listFates: (ranges) => connection.use('listing fates', (db) => listFates(db, ranges)),
     reopen: (holder, reopening) =>
       // Trimming would remove the very messages that are to be sent again.
       connection.use('taking back what was settled', (db) => reopen(db, holder, reopening), {

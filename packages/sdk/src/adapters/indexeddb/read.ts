@@ -1,11 +1,5 @@
-import {
-  bytesFromUuid,
-  LIMITS,
-  type MessageId,
-  splitMessage,
-  type StreamKey,
-  unpackEntries,
-} from '@fieldpost/protocol';
+import { bytesFromUuid, LIMITS, type MessageId, type StreamKey, unpackEntries } from '@fieldpost/protocol';
+import { isHollow } from '../../core/outbox/hollow.ts';
 import type {
   DeadLetter,
   FoundMessage,
@@ -24,11 +18,13 @@ import {
   parseFate,
   parseLog,
   parseMark,
+  parseOffered,
   parsePosition,
   parseSegment,
 } from './record.ts';
 import type { Db, Transaction } from './schema.ts';
 import { keysAfter, keysBetween, parseSegmentKey, withoutWrite, type WrittenKey } from './segment-key.ts';
+import { readSkips } from './skips.ts';
 import { stretchesNear } from './stretches-near.ts';
 import { readIn, readValue, together } from './transact.ts';
 
@@ -45,11 +41,14 @@ interface StoredKey {
 const KEYS_AT_ONCE = 512;
 
 export function readLog(db: Db, report: Report): Promise<LogState> {
-  return readIn(db, ['state', 'marks', 'fates'], async (transaction) => {
+  return readIn(db, ['state', 'marks', 'fates', 'skips'], async (transaction) => {
     const marks = transaction.objectStore('marks');
-    const [log, device, keys, values] = await together(
-      () => transaction.objectStore('state').get('log'),
-      () => transaction.objectStore('state').get('device'),
+    const state = transaction.objectStore('state');
+    const [log, device, offered, skips, keys, values] = await together(
+      () => state.get('log'),
+      () => state.get('device'),
+      () => state.get('offered'),
+      () => readSkips(transaction),
       () => marks.getAllKeys(),
       () => marks.getAll(),
     );
@@ -61,7 +60,14 @@ export function readLog(db: Db, report: Report): Promise<LogState> {
     }
     const reopened = streams.filter((mark) => mark.reopened !== undefined);
     const fates = reopened.length === 0 ? [] : await readFates(transaction, reopened);
-    return { device: parseDevice(device), streams, fates, ...parseLog(log) };
+    return {
+      device: parseDevice(device),
+      streams,
+      fates,
+      offered: parseOffered(offered),
+      skips,
+      ...parseLog(log),
+    };
   });
 }
 
@@ -181,8 +187,11 @@ async function searchLog(
       const found = searchSegment(segment, wanted);
       if (found === undefined) continue;
       const { stream, savedAt } = segment;
+      const place = { stream, number: found.number };
       const acknowledged = found.number <= (await acknowledgedOf(db, stream));
-      return { stream, savedAt, ...found, acknowledged, deadLetter: undefined };
+      const code = parseFate(fateKey(place), await readValue(db, 'fates', fateKey(place)))?.code;
+      const message = isHollow(found.message) ? undefined : found.message;
+      return { ...place, savedAt, message, acknowledged, deadLetter: undefined, code };
     }
   }
   return undefined;
@@ -202,7 +211,7 @@ function searchSegment(
   try {
     const messages = unpackEntries(segment.messages, LIMITS.runMessages);
     for (const [index, message] of messages.entries()) {
-      const { id } = splitMessage(message);
+      const id = message.subarray(0, wanted.length);
       if (wanted.every((byte, at) => id[at] === byte)) return { number: segment.first + index, message };
     }
   } catch {

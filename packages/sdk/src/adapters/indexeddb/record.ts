@@ -10,7 +10,14 @@ import {
   type EpochId,
   type StreamKey,
 } from '@fieldpost/protocol';
-import type { Contact, DeadLetter, DrainLease, SettledFate, StreamMark } from '../../ports/outbox-store.ts';
+import type {
+  Contact,
+  DeadLetter,
+  DrainLease,
+  SettledFate,
+  Skip,
+  StreamMark,
+} from '../../ports/outbox-store.ts';
 import { crc32 } from './checksum.ts';
 
 // What the small records hold, and how each is read back: all of it or `undefined`, never an exception. Anybody may have
@@ -42,6 +49,8 @@ export interface SegmentRecord {
   readonly checksum: number;
   /** Its position, if it was saved without a look into the log: see `fence.ts`. */
   readonly place?: number;
+  /** Of some of its messages only the ids are left. */
+  readonly isHollowed?: true;
 }
 
 /** A dead letter, with a checksum of its message. */
@@ -81,6 +90,11 @@ export function parsePosition(stored: unknown): number | undefined {
   return isCount(stored) ? stored : undefined;
 }
 
+/** How far messages may have been sent: when that cannot be read, any of them may have been. */
+export function parseOffered(stored: unknown): number {
+  return stored === undefined ? 0 : (parsePosition(stored) ?? Number.MAX_SAFE_INTEGER);
+}
+
 export function parseEpochRecord(stored: unknown): EpochRecord | undefined {
   const { through, lanes, savedAt } = fields(stored);
   if (!isCount(through) || typeof savedAt !== 'number') return undefined;
@@ -91,8 +105,9 @@ export function parseEpochRecord(stored: unknown): EpochRecord | undefined {
 
 /** The messages of a segment, when they are those that were saved under this key. */
 export function parseSegment(stored: unknown, key: ArrayBuffer, bytes: number): Uint8Array | undefined {
-  const { messages, checksum } = fields(stored);
-  if (!(messages instanceof Uint8Array) || messages.length !== bytes) return undefined;
+  const { messages, checksum, isHollowed } = fields(stored);
+  if (!(messages instanceof Uint8Array)) return undefined;
+  if (isHollowed === true ? messages.length > bytes : messages.length !== bytes) return undefined;
   return checksum === crc32(new Uint8Array(key), messages) ? messages : undefined;
 }
 
@@ -114,6 +129,18 @@ export function parseFate(key: unknown, stored: unknown): SettledFate | undefine
   const stream = parseStream(key.slice(0, 3));
   const number: unknown = key[3];
   return stream === undefined || !isCount(number) ? undefined : { stream, number, code: stored };
+}
+
+/** A skip's value, under the key of a fate. */
+export function skipRecord({ id, code, isFinal }: Skip): object {
+  return { id, code, isFinal };
+}
+
+export function parseSkip(key: unknown, stored: unknown): Skip | undefined {
+  const { id, code, isFinal } = fields(stored);
+  const fate = parseFate(key, code);
+  if (fate === undefined || !isUuidText(id)) return undefined;
+  return { ...fate, id: id as MessageId, isFinal: isFinal === true };
 }
 
 function parseContact(stored: unknown): Contact | undefined {
@@ -145,7 +172,7 @@ export function parseDeadLetter(stored: unknown): DeadLetter | undefined {
   const streamKey = parseStream([epoch, queue, priority]);
   if (!isUuidText(id) || streamKey === undefined || !isCount(number) || typeof code !== 'string')
     return undefined;
-  if (state !== 'refused' && state !== 'unreadable' && state !== 'in-doubt') return undefined;
+  if (!isLetterState(state)) return undefined;
   if (typeof savedAt !== 'number' || typeof setAsideAt !== 'number') return undefined;
   const intact = message instanceof Uint8Array && crc32(message) === checksum;
   return {
@@ -165,6 +192,10 @@ export function exactBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = bytes;
   const whole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
   return whole ? new Uint8Array(buffer) : new Uint8Array(bytes);
+}
+
+function isLetterState(value: unknown): value is DeadLetter['state'] {
+  return value === 'refused' || value === 'expired' || value === 'unreadable' || value === 'in-doubt';
 }
 
 function parseStream(stored: unknown): StreamKey | undefined {

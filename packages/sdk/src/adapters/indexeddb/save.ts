@@ -189,9 +189,9 @@ function numberSegments(
   let view: LogView | undefined;
   const puts: SegmentPut[] = [];
   const written: SegmentKey[] = [];
-  for (const { stream, first, count, messages, savedAt, suppliedIds = [] } of segments) {
+  for (const { messages, suppliedIds = [], ...rest } of segments) {
     const position = before.position + puts.length + 1;
-    const segment: SegmentKey = { position, stream, first, count, bytes: messages.length, savedAt };
+    const segment: SegmentKey = { position, ...rest, bytes: messages.length };
     const lastKey = encodeSegmentKey(segment, write);
     const record = { messages: exactBytes(messages), checksum: crc32(lastKey, messages) };
     puts.push({ key: lastKey, position, record, suppliedIds });

@@ -20,7 +20,9 @@ export interface OutboxSchema extends DBSchema {
   deadLetters: { key: IDBValidKey; value: unknown; indexes: { id: IDBValidKey } };
   /** By `[epoch, queue, priority, number]`: the code of what was refused or skipped, for as long as its segment is kept. */
   fates: { key: IDBValidKey; value: unknown };
-  /** Single records: `device`, `log`, `lease`, `trimmed`, `renewed`, `reserve`. */
+  /** By `[epoch, queue, priority, number]`: `{ id, code, isFinal }` of what goes as a skip, until its answer is settled. */
+  skips: { key: IDBValidKey; value: unknown };
+  /** Single records: `device`, `log`, `offered`, `lease`, `trimmed`, `renewed`, `reserve`. */
   state: { key: IDBValidKey; value: unknown };
 }
 
@@ -47,5 +49,8 @@ export const SCHEMA_STEPS: readonly SchemaStep[] = [
   },
   (db) => {
     db.createObjectStore('fates');
+  },
+  (db) => {
+    db.createObjectStore('skips');
   },
 ];

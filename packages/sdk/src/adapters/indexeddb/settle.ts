@@ -1,5 +1,6 @@
-import type { MessageId } from '@fieldpost/protocol';
-import type { DeadLetter, DrainLease, Settlement } from '../../ports/outbox-store.ts';
+import { type MessageId, streamKeyText } from '@fieldpost/protocol';
+import type { DeadLetter, DrainLease, SegmentKey, Settlement, Skip } from '../../ports/outbox-store.ts';
+import { takeFromSegment } from './cancel.ts';
 import {
   deadLetterRecord,
   fateKey,
@@ -9,18 +10,27 @@ import {
   parseLease,
   parseLog,
 } from './record.ts';
-import type { Db, Transaction } from './schema.ts';
+import type { Db, StoreName, Transaction } from './schema.ts';
+import { keysAfter, parseSegmentKey } from './segment-key.ts';
+import { forgetSkips, putSkip } from './skips.ts';
 import { type Aborted, together, unheard, writeIn } from './transact.ts';
+
+const STORES: StoreName[] = ['state', 'marks', 'deadLetters', 'fates', 'skips'];
 
 /** Writes what the gateway's answers say, if `holder` holds the drain lease as this transaction finds it. */
 export function settle(db: Db, holder: string, settlement: Settlement): Promise<boolean> {
-  return writeIn<boolean>(db, ['state', 'marks', 'deadLetters', 'fates'], 'strict', async (transaction) => {
+  const { marks = [], fates = [], expired = [] } = settlement;
+  // Saves wait for whoever writes segments.
+  const stores: StoreName[] = expired.length === 0 ? STORES : [...STORES, 'segments'];
+  return writeIn<boolean>(db, stores, 'strict', async (transaction) => {
     const state = transaction.objectStore('state');
     const letters = latestOfEach(settlement.deadLetters ?? []);
     const byId = transaction.objectStore('deadLetters').index('id');
-    const [lease, log, ...places] = await together<unknown[]>(
+    const skips = transaction.objectStore('skips');
+    const [lease, log, skipKeys, ...places] = await together<[unknown, unknown, IDBValidKey[], ...unknown[]]>(
       () => state.get('lease'),
       () => state.get('log'),
+      () => skips.getAllKeys(),
       ...letters.map(
         ({ id }) =>
           () =>
@@ -29,16 +39,18 @@ export function settle(db: Db, holder: string, settlement: Settlement): Promise<
     );
     if (parseLease(lease)?.holder !== holder) return { abort: false };
     putLog(transaction, log, settlement);
-    for (const mark of settlement.marks ?? []) {
+    for (const mark of marks) {
       unheard(transaction.objectStore('marks').put(markRecord(mark), markKey(mark.stream)));
     }
-    for (const letter of letters) {
-      unheard(transaction.objectStore('fates').put(letter.code, fateKey(letter)));
+    for (const fate of [...letters, ...fates]) {
+      unheard(transaction.objectStore('fates').put(fate.code, fateKey(fate)));
     }
+    forgetSkips(transaction, skipKeys, marks);
     // The same message set aside again takes its old place.
     for (const [index, letter] of letters.entries()) {
       unheard(transaction.objectStore('deadLetters').put(deadLetterRecord(letter), keyOf(places[index])));
     }
+    await skipExpired(transaction, expired, parseLog(log).settledUpTo);
     return true;
   });
 }
@@ -80,6 +92,29 @@ export function discardDeadLetter(db: Db, id: MessageId): Promise<boolean> {
       return true;
     },
   );
+}
+
+/** Messages that have expired become skips; their bytes go where their dead letters have them. */
+async function skipExpired(
+  transaction: Transaction<'readwrite'>,
+  expired: readonly Skip[],
+  settledUpTo: number,
+): Promise<void> {
+  if (expired.length === 0) return;
+  const raws = await transaction.objectStore('segments').getAllKeys(keysAfter(settledUpTo));
+  for (const skip of expired) putSkip(transaction, skip);
+  for (const key of raws.map(parseSegmentKey)) {
+    if (key === undefined) continue;
+    const text = streamKeyText(key.stream);
+    const numbers = expired
+      .filter(({ stream, number }) => isIn(key, number) && streamKeyText(stream) === text)
+      .map(({ number }) => number);
+    if (numbers.length > 0) await takeFromSegment(transaction, key, numbers, { code: '', isFinal: true });
+  }
+}
+
+function isIn({ first, count }: SegmentKey, number: number): boolean {
+  return first <= number && number < first + count;
 }
 
 function putLog(transaction: Transaction<'readwrite'>, stored: unknown, settlement: Settlement): void {

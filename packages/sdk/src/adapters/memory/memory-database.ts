@@ -6,6 +6,7 @@ import type {
   EpochTail,
   SegmentKey,
   SettledFate,
+  Skip,
   StreamMark,
 } from '../../ports/outbox-store.ts';
 
@@ -28,8 +29,11 @@ export class MemoryDatabase {
   readonly marks: Map<string, StreamMark>;
   /** By stream and number: what was refused or skipped, for as long as its segment is kept. */
   readonly fates: Map<string, SettledFate>;
+  /** By stream and number: what goes as a skip, until its answer is settled. */
+  readonly skips: Map<string, Skip>;
   deadLetters: readonly DeadLetter[] = [];
   settledUpTo = 0;
+  offered = 0;
   session: Session | undefined;
   generation: GenerationId | undefined;
   reopenings = 0;
@@ -44,6 +48,7 @@ export class MemoryDatabase {
     this.suppliedIds = new Map();
     this.marks = new Map();
     this.fates = new Map();
+    this.skips = new Map();
   }
 
   /** The data as it is now, in a database of its own. */
@@ -57,8 +62,10 @@ export class MemoryDatabase {
     for (const [id, position] of this.suppliedIds) copy.suppliedIds.set(id, position);
     for (const [stream, mark] of this.marks) copy.marks.set(stream, mark);
     for (const [place, fate] of this.fates) copy.fates.set(place, fate);
+    for (const [place, skip] of this.skips) copy.skips.set(place, skip);
     copy.deadLetters = this.deadLetters;
     copy.settledUpTo = this.settledUpTo;
+    copy.offered = this.offered;
     copy.session = this.session;
     copy.generation = this.generation;
     copy.reopenings = this.reopenings;

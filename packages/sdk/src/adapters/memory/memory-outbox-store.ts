@@ -8,13 +8,19 @@ import {
 import { FieldpostError } from '../../core/fieldpost-error.ts';
 import { laneText } from '../../core/lane.ts';
 import { countEntries, entryAt, messageIdOf } from '../../core/outbox/entry-walk.ts';
+import { isHollow } from '../../core/outbox/hollow.ts';
 import { planReopening } from '../../core/outbox/plan-reopening.ts';
 import type {
+  CancelResult,
   DeadLetter,
   DrainLease,
   EpochTail,
   FoundMessage,
   LogState,
+  MessagePlace,
+  NumberRange,
+  Offering,
+  OfferResult,
   OpenedOutbox,
   OpenRequest,
   OutboxStore,
@@ -24,10 +30,12 @@ import type {
   SaveDecision,
   SavedSegments,
   SegmentKey,
+  SettledFate,
   Settlement,
   StoredSegment,
 } from '../../ports/outbox-store.ts';
 import { MemoryDatabase } from './memory-database.ts';
+import { cancel, listFates, offer, placeText, settle } from './settle.ts';
 
 /** As many as the IndexedDB adapter remembers: a save is repeated at once or never. */
 const RECENT_WRITES = 8;
@@ -96,18 +104,19 @@ class MemoryOutboxStore implements OutboxStore {
   }
 
   settle(holder: string, settlement: Settlement): Promise<boolean> {
-    return this.#perform('settle', true, (database) => {
-      if (database.lease?.holder !== holder) return false;
-      for (const mark of settlement.marks ?? []) database.marks.set(streamKeyText(mark.stream), mark);
-      database.deadLetters = withLetters(database.deadLetters, settlement.deadLetters ?? []);
-      for (const { stream, number, code } of settlement.deadLetters ?? [])
-        database.fates.set(`${streamKeyText(stream)} ${number}`, { stream, number, code });
-      database.contacts = settlement.contacts ?? database.contacts;
-      database.settledUpTo = settlement.settledUpTo ?? database.settledUpTo;
-      database.session = settlement.session ?? database.session;
-      database.generation = settlement.generation ?? database.generation;
-      return true;
-    });
+    return this.#perform('settle', true, (database) => settle(database, holder, settlement));
+  }
+
+  offer(holder: string, offering: Offering): Promise<OfferResult> {
+    return this.#perform('offer', true, (database) => offer(database, holder, offering));
+  }
+
+  cancel(place: MessagePlace): Promise<CancelResult> {
+    return this.#perform('cancel', true, (database) => cancel(database, place));
+  }
+
+  listFates(ranges: readonly NumberRange[]): Promise<readonly SettledFate[]> {
+    return this.#perform('listFates', false, (database) => listFates(database, ranges));
   }
 
   reopen(holder: string, reopening: Reopening): Promise<ReopenResult> {
@@ -209,9 +218,10 @@ function save(
   if (repeated.length > 0) return { outcome: 'repeated', segments: [], repeated };
   const lanes: Record<string, number> = { ...tail?.lanes };
   const segments = decision.segments.map((segment): SegmentKey => {
-    const { stream, first, count, messages, savedAt } = segment;
+    const { suppliedIds: _, messages, ...rest } = segment;
+    const { stream, first, count } = rest;
     const position = ++database.lastPosition;
-    const key: SegmentKey = { position, stream, first, count, savedAt, bytes: messages.length };
+    const key: SegmentKey = { position, ...rest, bytes: messages.length };
     database.segments.set(position, { key, messages: messages.slice() });
     for (const id of segment.suppliedIds ?? []) database.suppliedIds.set(id, position);
     lanes[laneText(stream)] = first + count - 1;
@@ -266,7 +276,7 @@ function trim(
 function forgetFates(database: MemoryDatabase, removed: readonly { readonly key: SegmentKey }[]): void {
   for (const { key } of removed) {
     for (let number = key.first; number < key.first + key.count; number++)
-      database.fates.delete(`${streamKeyText(key.stream)} ${number}`);
+      database.fates.delete(placeText({ stream: key.stream, number }));
   }
 }
 
@@ -307,9 +317,10 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
         stream: key.stream,
         number,
         savedAt: key.savedAt,
-        message: message.slice(),
+        message: isHollow(message) ? undefined : message.slice(),
         acknowledged,
         deadLetter,
+        code: database.fates.get(placeText({ stream: key.stream, number }))?.code,
       };
     }
   }
@@ -318,12 +329,6 @@ function find(database: MemoryDatabase, id: MessageId): FoundMessage | undefined
 
 function isAcknowledged(database: MemoryDatabase, stream: StreamKey, number: number): boolean {
   return number <= (database.marks.get(streamKeyText(stream))?.acknowledged ?? 0);
-}
-
-function withLetters(known: readonly DeadLetter[], added: readonly DeadLetter[]): readonly DeadLetter[] {
-  const letters = new Map(known.map((letter) => [letter.id, letter]));
-  for (const letter of added) letters.set(letter.id, letter);
-  return [...letters.values()];
 }
 
 /** What the log's records say. */
@@ -335,6 +340,8 @@ export function logOf(database: MemoryDatabase): LogState {
       ({ stream }) => database.marks.get(streamKeyText(stream))?.reopened !== undefined,
     ),
     settledUpTo: database.settledUpTo,
+    offered: database.offered,
+    skips: [...database.skips.values()],
     session: database.session,
     generation: database.generation,
     reopenings: database.reopenings,

@@ -6,7 +6,9 @@ import type {
   Reopening,
   ReopenResult,
   SegmentKey,
+  SettledFate,
   Settlement,
+  Skip,
   StoredSegment,
   StreamMark,
 } from '../../ports/outbox-store.ts';
@@ -73,6 +75,10 @@ export type DeviceEvent =
   | { readonly type: 'epochMinted'; readonly epoch: EpochId }
   | { readonly type: 'settled'; readonly held: boolean }
   | { readonly type: 'settleFailed' }
+  | { readonly type: 'offered'; readonly held: boolean; readonly skips: readonly Skip[] }
+  | { readonly type: 'offerFailed' }
+  /** The app took messages back in this tab. */
+  | { readonly type: 'takenBack'; readonly skips: readonly Skip[] }
   /** Undefined when the store failed. */
   | { readonly type: 'reopened'; readonly result: ReopenResult | undefined }
   | { readonly type: 'deviceRenewed'; readonly device: DeviceId | undefined }
@@ -95,6 +101,7 @@ export type DeviceEffect =
   | { readonly type: 'list'; readonly after: number }
   | { readonly type: 'load'; readonly load: number; readonly after: number; readonly bytesMax: number }
   | { readonly type: 'settle'; readonly settlement: Settlement }
+  | { readonly type: 'offer'; readonly upTo: number; readonly isRaised: boolean }
   | { readonly type: 'reopen'; readonly reopening: Reopening }
   | { readonly type: 'renewDevice'; readonly from: DeviceId }
   | { readonly type: 'acquireLock' }
@@ -110,6 +117,7 @@ export type DeviceEffect =
       readonly type: 'announce';
       readonly marks: readonly StreamMark[];
       readonly deadLetters: readonly DeadLetter[] | undefined;
+      readonly fates: readonly SettledFate[];
     }
   | { readonly type: 'post'; readonly signal: Signal }
   /** Number nothing more in this epoch. */
@@ -119,6 +127,8 @@ export type DeviceEffect =
 export type Signal =
   | { readonly type: 'saved' }
   | { readonly type: 'settled' }
+  /** Messages were taken back. */
+  | { readonly type: 'taken-back' }
   | { readonly type: 'online'; readonly online: boolean }
   | { readonly type: 'end-epoch'; readonly epoch: EpochId };
 

@@ -6,8 +6,6 @@ import {
   PROTOCOL_VERSION,
   PROTOCOL_VERSION_MIN,
   type Session,
-  streamKeyText,
-  type StreamState,
   type UpFrame,
   type Welcome,
 } from '@fieldpost/protocol';
@@ -17,10 +15,12 @@ import type { Moment } from '../moment.ts';
 import { createOutbox, type OutboxEvent, type OutboxState } from '../outbox/outbox-state.ts';
 import { isAnswerOverdue, oldestSavedAt, outboxDeadline, stepOutbox } from '../outbox/outbox.ts';
 import { countReopened } from '../outbox/reopened.ts';
+import { pendingMessages } from '../outbox/skips.ts';
 import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
 import { endedEpochs } from './ended-epochs.ts';
+import { hasNewLost, knowsLess } from './forgotten.ts';
 import { hasMoreToName, nameStreams, noteWelcome } from './naming.ts';
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
@@ -42,12 +42,12 @@ export function stepDevice(state: DeviceState, event: DeviceEvent, moment: Momen
 }
 
 /** The next moment at which the device has to be stepped with `deadlineReached`. */
-export function deviceDeadline(state: DeviceState): Instant | undefined {
+export function deviceDeadline(state: DeviceState, now: Instant): Instant | undefined {
   if (state.isClosed) return undefined;
   const deadlines = [
     leadershipDeadline(state.leadership),
     sessionDeadline(state.session, isOccupied(state)),
-    outboxDeadline(state.outbox),
+    outboxDeadline(state.outbox, now),
     state.pollAt,
   ];
   return deadlines.reduce((first, at) =>
@@ -96,6 +96,12 @@ function react(work: Work, event: DeviceEvent): void {
       stepOut(work, event);
       nameTheRest(work);
       return reopenWhenSettled(work);
+    case 'offered':
+    case 'offerFailed':
+      return stepOut(work, event);
+    case 'takenBack':
+      stepOut(work, event);
+      return post(work, { type: 'taken-back' });
     case 'reopened':
       return reopened(work, event.result);
     case 'deviceRenewed':
@@ -141,6 +147,7 @@ function followLeadership(work: Work): void {
   const isLeading = leads(state.leadership, work.moment.now);
   if (isLeading === state.isLeading) return;
   state.isLeading = isLeading;
+  stepOut(work, { type: 'led', isLeading });
   if (isLeading) {
     // What the last leader wrote comes first; the session begins when it is read.
     readLog(work);
@@ -158,7 +165,7 @@ function logRead(work: Work, event: Extract<DeviceEvent, { type: 'logRead' }>): 
   if (device !== undefined && !state.isRenewing) state.device = device;
   // Another tab has taken marks back: what is known here counts too much as delivered.
   if (reopenings > state.outbox.reopenings) state.outbox = renewOutbox(state.outbox);
-  stepOut(work, { type: 'opened', log: event.log, keys: event.keys });
+  stepOut(work, { type: 'opened', log: event.log, keys: event.keys, isFresh: !isAgain });
   if (session !== undefined) stepConnection(work, { type: 'sessionRead', session });
   if (isAgain) return readLog(work);
   if (!state.isLeading || state.session.phase.kind !== 'idle') return;
@@ -202,28 +209,6 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
       }
       return stepConnection(work, { type: 'rejected', connection, frame });
   }
-}
-
-function knowsLess(state: DeviceState, answer: StreamState): boolean {
-  const acknowledged = state.outbox.streams.get(streamKeyText(answer))?.acknowledged ?? 0;
-  // A stall may hide how far the stream is.
-  return answer.stall === undefined && answer.accepted < acknowledged;
-}
-
-/** Whether the answer tells of lost messages that this tab has not yet looked for in the log. */
-function hasNewLost(state: DeviceState, answer: StreamState): boolean {
-  const acknowledged = state.outbox.streams.get(streamKeyText(answer))?.acknowledged ?? 0;
-  const ranges = (answer.lost ?? []).filter(({ first }) => first <= acknowledged);
-  const unsought = ranges.filter((range) => !state.soughtLost.has(lostText(answer, range)));
-  for (const range of unsought) state.soughtLost.add(lostText(answer, range));
-  return unsought.length > 0;
-}
-
-function lostText(
-  answer: StreamState,
-  { first, last }: { readonly first: number; readonly last: number },
-): string {
-  return `${streamKeyText(answer)} ${first}-${last}`;
 }
 
 /**
@@ -285,8 +270,8 @@ function reopened(work: Work, result: ReopenResult | undefined): void {
 
 /** An empty picture of the log. What is under way in the store is still heard of. */
 function renewOutbox(outbox: OutboxState): OutboxState {
-  const { loads, listing, listingsBegun, listingsDone } = outbox;
-  return { ...createOutbox(), loads, listing, listingsBegun, listingsDone };
+  const { loads, listing, listingsBegun, listingsDone, isLeading } = outbox;
+  return { ...createOutbox(), loads, listing, listingsBegun, listingsDone, isLeading };
 }
 
 function renewDevice(work: Work): void {
@@ -318,6 +303,8 @@ function signalled(work: Work, signal: Signal): void {
     case 'online':
       state.onlineElsewhere = signal.online;
       return;
+    case 'taken-back':
+      return readLog(work);
     case 'end-epoch':
       if (signal.epoch === state.epoch) work.effects.push({ type: 'endEpoch', epoch: signal.epoch });
       return;
@@ -422,7 +409,11 @@ function stepOut(work: Work, event: OutboxEvent): void {
         break;
       case 'announce':
         work.effects.push(effect);
-        if (effect.deadLetters !== undefined) post(work, { type: 'settled' });
+        if (
+          effect.deadLetters !== undefined &&
+          !(effect.marks.length === 0 && effect.deadLetters.length === 0)
+        )
+          post(work, { type: 'settled' });
         break;
       case 'endEpoch':
         if (effect.epoch === state.epoch) work.effects.push(effect);
@@ -431,6 +422,7 @@ function stepOut(work: Work, event: OutboxEvent): void {
       case 'load':
       case 'list':
       case 'settle':
+      case 'offer':
         work.effects.push(effect);
         break;
     }
@@ -451,7 +443,7 @@ function hello(work: Work, lastSession: Session | undefined, takesOver: Session 
     client: state.client,
     streams: nameStreams(state.naming, state.outbox),
     waiting: {
-      messages: state.outbox.waitingMessages,
+      messages: pendingMessages(state.outbox),
       bytes: state.outbox.waitingBytes,
       oldestAgeMs: oldest === undefined ? 0 : Math.max(0, Math.floor(moment.wallMs - oldest)),
     },

@@ -1,6 +1,6 @@
+import type { Instant } from '@fieldpost/protocol';
 import type { Contact } from '../../ports/outbox-store.ts';
-import type { Moment } from '../moment.ts';
-import type { Draining, OutboxState, PendingSegment } from './outbox-state.ts';
+import type { OutboxState, PendingSegment } from './outbox-state.ts';
 
 /**
  * How long ago a segment was saved, in milliseconds. For as long as this tab has known it, a clock tells that nobody can
@@ -8,19 +8,15 @@ import type { Draining, OutboxState, PendingSegment } from './outbox-state.ts';
  * time of saving has to lie between those of the contacts before and after it. Otherwise it counts as saved when it was
  * first seen: a message must not expire because a tablet came up in 1970.
  */
-export function ageOf(
-  state: OutboxState,
-  draining: Draining,
-  segment: PendingSegment,
-  moment: Moment,
-): number {
-  const knownMs = Math.max(0, moment.now - segment.seenAt);
+export function ageOf(state: OutboxState, segment: PendingSegment, now: Instant): number {
+  const knownMs = Math.max(0, now - segment.seenAt);
   const { position, savedAt } = segment.key;
+  const { gatewayTime } = state;
   const before = state.contacts.findLast(({ upTo }) => upTo < position);
   const after = state.contacts.find(({ upTo }) => upTo >= position);
-  if (before === undefined || after === undefined || savedAt < before.timeMs || savedAt > after.timeMs)
-    return Math.floor(knownMs);
-  const gatewayMs = draining.gatewayTime.timeMs + (moment.now - draining.gatewayTime.at);
+  if (gatewayTime === undefined || before === undefined || after === undefined) return Math.floor(knownMs);
+  if (savedAt < before.timeMs || savedAt > after.timeMs) return Math.floor(knownMs);
+  const gatewayMs = gatewayTime.timeMs + (now - gatewayTime.at);
   return Math.floor(Math.max(knownMs, gatewayMs - savedAt));
 }
 

@@ -2,7 +2,9 @@ import { ENTRY_HEADER_BYTES, LIMITS, type Run } from '@fieldpost/protocol';
 import type { Moment } from '../moment.ts';
 import { ageOf } from './age.ts';
 import { entryEnd, entryStart, messageIdOf, sliceEntries } from './entry-walk.ts';
+import { isDue } from './expire.ts';
 import { doneUpTo, ZERO_ID } from './hear-answers.ts';
+import { isOffered, noteSent } from './offer.ts';
 import type {
   Draining,
   InFlight,
@@ -114,7 +116,9 @@ function addLane(builder: Builder, lane: LaneQueue): PendingSegment | 'empty' | 
       lane.nextOffset = 0;
       continue;
     }
+    if (!isOffered(builder.state, segment)) return 'empty';
     if (segment.content === 'absent') return segment;
+    if (isDue(segment, builder.moment.now)) return 'empty';
     if (!addRun(builder, lane, segment, from)) return 'full';
   }
 }
@@ -135,9 +139,11 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
     const current = lane.segments[lane.next];
     if (current?.stream !== stream || current.content === 'absent' || current.key.first > next) break;
     if (lostUpTo(current, next) !== undefined || (isAgain && current.key.first > reopenedUpTo)) break;
+    if (!isOffered(builder.state, current) || isDue(current, builder.moment.now)) break;
     if (current.key.savedAt - segment.key.savedAt > SHARED_AGE_MS) break;
     const taken = takeEntries(builder, current, next, { bytes, count: next - from }, parts, skips);
     if (taken.count === 0) break;
+    noteSent(builder.state, current);
     next += taken.count;
     bytes += taken.bytes;
     lane.nextOffset = next - current.key.first;
@@ -154,7 +160,7 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
     first: from,
     acknowledged: stream.acknowledged,
     attempt: stream.attempt,
-    ageMs: ageOf(builder.state, builder.draining, segment, builder.moment),
+    ageMs: ageOf(builder.state, segment, builder.moment.now),
     ...(after === undefined ? {} : { after }),
     ...(isAgain ? { again: true } : {}),
     messages: concatenate(parts, bytes),
@@ -278,15 +284,16 @@ function takeOneByOne(
     const end = packed === undefined ? offset : (entryEnd(packed, offset) ?? packed.length);
     const isFirst = room.isFirst && count === 0;
     const exceedsFrame = isFirst && end - offset > room.frameRoom;
-    const code = packed === undefined ? 'unreadable' : refusalOf(stream, number, exceedsFrame);
+    const code = refusalOf(stream, number, exceedsFrame) ?? (packed === undefined ? 'unreadable' : undefined);
     const cost = code === undefined ? end - offset : ENTRY_HEADER_BYTES;
     if (bytes + cost > Math.min(isFirst ? room.firstRoom : room.softRoom, room.frameRoom)) break;
     if (packed !== undefined && code === undefined) {
       parts.push(packed.subarray(offset, end));
     } else {
       parts.push(NO_ENTRY);
+      const known = stream.skips.get(number)?.id ?? ZERO_ID;
       const id =
-        packed === undefined ? ZERO_ID : messageIdOf(packed.subarray(offset + ENTRY_HEADER_BYTES, end));
+        packed === undefined ? known : messageIdOf(packed.subarray(offset + ENTRY_HEADER_BYTES, end));
       skips.push({ index: room.indexBase + count, id, code: code ?? 'unreadable' });
     }
     offset = end;

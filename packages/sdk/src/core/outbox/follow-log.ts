@@ -2,6 +2,7 @@ import { type Instant, type StreamKey, streamKeyText } from '@fieldpost/protocol
 import type { SegmentKey, StreamMark } from '../../ports/outbox-store.ts';
 import { laneText } from '../lane.ts';
 import { countEntries } from './entry-walk.ts';
+import { scheduleExpiry } from './expire.ts';
 import type { LaneQueue, OutboxState, PendingSegment, Stream } from './outbox-state.ts';
 
 /** Takes segments into the state that are not known yet. `keys` are in log order and begin after `knownUpTo` or overlap it. */
@@ -18,12 +19,24 @@ export function addSegments(
     const last = key.first + key.count - 1;
     if (last <= stream.acknowledged) continue;
     addHole(stream, key.first - 1, key, now);
-    const segment: PendingSegment = { key, stream, last, content: 'absent', isHole: false, seenAt: now };
+    const segment: PendingSegment = {
+      key,
+      stream,
+      last,
+      content: 'absent',
+      isHole: false,
+      seenAt: now,
+      expiresInMs: key.expiresInMs,
+      dueAt: undefined,
+      isVoid: false,
+    };
     state.waitingMessages += Math.min(last - stream.acknowledged, key.count);
     state.waitingBytes += key.bytes;
     state.segments.set(key.position, segment);
     stream.segments.push(segment);
     stream.lane.segments.push(segment);
+    if (key.expiresInMs !== undefined) scheduleExpiry(state, segment, now);
+    voidWhenSkipped(state, segment);
     const content = contents?.[index];
     if (content !== undefined) setContent(state, segment, content);
   }
@@ -48,7 +61,17 @@ export function addHole(
   if (first > last) return;
   const { position, savedAt } = beside;
   const key = { position, stream: stream.key, first, count: last - first + 1, bytes: 0, savedAt };
-  const hole: PendingSegment = { key, stream, last, content: 'damaged', isHole: true, seenAt: now };
+  const hole: PendingSegment = {
+    key,
+    stream,
+    last,
+    content: 'damaged',
+    isHole: true,
+    seenAt: now,
+    expiresInMs: undefined,
+    dueAt: undefined,
+    isVoid: false,
+  };
   stream.segments.push(hole);
   stream.lane.segments.push(hole);
 }
@@ -70,7 +93,9 @@ export function streamFor(state: OutboxState, key: StreamKey): Stream {
     held: undefined,
     heldUntilListing: undefined,
     setAside: new Map(),
+    takenBack: new Map(),
     refusedHere: new Map(),
+    skips: new Map(),
     reopened: undefined,
     knownFates: new Set(),
   };
@@ -97,8 +122,13 @@ export function applyMarks(state: OutboxState, marks: readonly StreamMark[]): St
     }
     for (const number of stream.setAside.keys())
       if (number <= mark.acknowledged) stream.setAside.delete(number);
-    for (const number of stream.refusedHere.keys())
-      if (number <= mark.acknowledged) stream.refusedHere.delete(number);
+    for (const fates of [stream.takenBack, stream.refusedHere])
+      for (const number of fates.keys()) if (number <= mark.acknowledged) fates.delete(number);
+    for (const [number, { isFinal }] of stream.skips) {
+      if (number > mark.acknowledged) continue;
+      stream.skips.delete(number);
+      if (isFinal) state.finalSkips--;
+    }
     if (stream.reopened !== undefined && stream.reopened.upTo <= mark.acknowledged)
       stream.reopened = undefined;
     if (stream.held !== undefined && stream.held.accepted <= mark.acknowledged) stream.held = undefined;
@@ -128,6 +158,16 @@ export function answeredPrefix(state: OutboxState): number {
     if (first !== undefined) prefix = Math.min(prefix, first.key.position - 1);
   }
   return prefix;
+}
+
+/** Counts a segment no more of which no message will ever be sent. */
+export function voidWhenSkipped(state: OutboxState, segment: PendingSegment): void {
+  const { stream, key, last } = segment;
+  if (segment.isVoid || segment.isHole || stream.skips.size === 0) return;
+  for (let number = Math.max(key.first, stream.acknowledged + 1); number <= last; number++)
+    if (stream.skips.get(number)?.isFinal !== true) return;
+  segment.isVoid = true;
+  state.waitingBytes -= key.bytes;
 }
 
 /** Takes in what a segment holds; what does not add up is damaged. */
@@ -188,7 +228,8 @@ function laneFor(state: OutboxState, key: StreamKey): LaneQueue {
 function forgetSegment(state: OutboxState, segment: PendingSegment): void {
   if (segment.isHole) return;
   dropContent(state, segment);
-  state.waitingBytes -= segment.key.bytes;
+  if (!segment.isVoid) state.waitingBytes -= segment.key.bytes;
+  state.timed.delete(segment);
   state.segments.delete(segment.key.position);
   state.missing.delete(segment.key.position);
 }

@@ -12,7 +12,9 @@ import type {
   DeadLetter,
   LogState,
   SegmentKey,
+  SettledFate,
   Settlement,
+  Skip,
   StoredSegment,
   StreamMark,
 } from '../../ports/outbox-store.ts';
@@ -51,6 +53,15 @@ export interface OutboxState {
   reopenings: number;
   /** Welcomes so far, as far back as something waits that was saved around them. */
   contacts: readonly Contact[];
+  /** Whether this tab holds the lease, as far as it knows. */
+  isLeading: boolean;
+  readonly offering: OfferingState;
+  /** Segments with messages that can expire. */
+  readonly timed: Set<PendingSegment>;
+  /** When the first of these is due to be looked at. */
+  expiryAt: Instant | undefined;
+  /** The gateway's clock at the last welcome, in Unix milliseconds, and when that was. */
+  gatewayTime: { readonly timeMs: number; readonly at: Instant } | undefined;
   /** The connection on which runs may be pushed now. */
   draining: Draining | undefined;
   /** The number of a running load, or none. */
@@ -73,6 +84,28 @@ export interface OutboxState {
   /** Messages not settled, and the size of the segments that hold any. */
   waitingMessages: number;
   waitingBytes: number;
+  /** Of those messages, how many will certainly never be sent. */
+  finalSkips: number;
+}
+
+/**
+ * What is stored as offered: nothing behind it is sent before that is raised. Whoever takes a message back looks there to
+ * say whether it can have been sent.
+ */
+interface OfferingState {
+  /** As this tab wrote it last, or found it when it began to lead. */
+  upTo: number;
+  /** Whether it was read since this tab leads. */
+  isKnown: boolean;
+  /** The last position that was really sent, by this tab or, as far as is known, an earlier one. */
+  sentUpTo: number;
+  /** A position that has to be offered before anything more can go. */
+  wanted: number | undefined;
+  running: { readonly upTo: number } | undefined;
+  retryAt: Instant | undefined;
+  failures: number;
+  /** Since when nothing was sent. */
+  quietSince: Instant | undefined;
 }
 
 /** The messages of one epoch, queue and priority. */
@@ -95,8 +128,12 @@ export interface Stream {
   heldUntilListing: number | undefined;
   /** Fates of numbers above `acknowledged` that are not yet settled. */
   readonly setAside: Map<number, DeadLetter>;
-  /** Numbers that no push can carry, and the code for it. */
+  /** Of those that leave no dead letter, or have left one already: the codes. */
+  readonly takenBack: Map<number, string>;
+  /** Numbers that go as skips, and the code for it. */
   readonly refusedHere: Map<number, string>;
+  /** Those of them that the store knows. */
+  readonly skips: Map<number, Skip>;
   /** Set while messages wait again that were acknowledged before the gateway's store went back in time. */
   reopened: StreamMark['reopened'];
   /** Numbers of these that had been refused or skipped: the app has heard of them. */
@@ -126,6 +163,12 @@ export interface PendingSegment {
   readonly isHole: boolean;
   /** When this tab first saw it. */
   readonly seenAt: Instant;
+  /** The shortest time of its messages that have not expired; undefined when none is left that can. Milliseconds. */
+  expiresInMs: number | undefined;
+  /** When that has run out. */
+  dueAt: Instant | undefined;
+  /** None of its messages will ever be sent. */
+  isVoid: boolean;
 }
 
 export interface Draining {
@@ -138,8 +181,6 @@ export interface Draining {
   isPaused: boolean;
   /** Pushes answered on this connection. */
   answers: number;
-  /** The gateway's clock at the welcome, in Unix milliseconds, and when that was. */
-  readonly gatewayTime: { readonly timeMs: number; readonly at: Instant };
   /** When the connection last made progress; undefined when nothing is in flight. */
   progressAt: Instant | undefined;
   /**
@@ -178,13 +219,29 @@ interface SettlingState {
   session: Session | undefined;
   generation: LogState['generation'];
   contacts: readonly Contact[] | undefined;
+  /** Messages that have expired and were never sent, to be set aside. */
+  expired: ExpiredMessage[];
+  /** Those of the settlement being written. */
+  runningExpired: readonly ExpiredMessage[];
   failures: number;
   retryAt: Instant | undefined;
 }
 
 export type OutboxEvent =
   /** The store was read: at the start, and whenever this tab must know what others wrote. */
-  | { readonly type: 'opened'; readonly log: LogState; readonly keys: readonly SegmentKey[] }
+  | {
+      readonly type: 'opened';
+      readonly log: LogState;
+      readonly keys: readonly SegmentKey[];
+      /** Whether nothing was written since that this tab has to know. */
+      readonly isFresh: boolean;
+    }
+  /** This tab took the lease, or lost it. */
+  | { readonly type: 'led'; readonly isLeading: boolean }
+  /** The app took messages back. */
+  | { readonly type: 'takenBack'; readonly skips: readonly Skip[] }
+  | { readonly type: 'offered'; readonly held: boolean; readonly skips: readonly Skip[] }
+  | { readonly type: 'offerFailed' }
   /** What stands in the log after a position. */
   | { readonly type: 'listed'; readonly after: number; readonly keys: readonly SegmentKey[] }
   /** This tab saved; the contents in the order of the keys. */
@@ -218,6 +275,11 @@ export type OutboxEvent =
   | { readonly type: 'answersVoid' }
   | { readonly type: 'deadlineReached' };
 
+interface ExpiredMessage {
+  readonly letter: DeadLetter;
+  readonly skip: Skip;
+}
+
 export type OutboxEffect =
   | { readonly type: 'push'; readonly runs: readonly Run[] }
   | { readonly type: 'load'; readonly load: number; readonly after: number; readonly bytesMax: number }
@@ -231,7 +293,11 @@ export type OutboxEffect =
       readonly marks: readonly StreamMark[];
       /** All that were set aside at or below the marks; undefined when another tab settled, and the store knows. */
       readonly deadLetters: readonly DeadLetter[] | undefined;
+      /** Numbers that are in no queue, settled or not. */
+      readonly fates: readonly SettledFate[];
     }
+  /** Say how far the log is offered. */
+  | { readonly type: 'offer'; readonly upTo: number; readonly isRaised: boolean }
   /** The gateway knows another message under a number of this epoch: number nothing more in it. */
   | { readonly type: 'endEpoch'; readonly epoch: EpochId }
   /** The store would not settle: another tab has the lease. */
@@ -250,6 +316,20 @@ export function createOutbox(): OutboxState {
     listingsBegun: 0,
     listingsDone: 0,
     settledUpTo: 0,
+    isLeading: false,
+    offering: {
+      upTo: 0,
+      isKnown: false,
+      sentUpTo: 0,
+      wanted: undefined,
+      running: undefined,
+      retryAt: undefined,
+      failures: 0,
+      quietSince: undefined,
+    },
+    timed: new Set(),
+    expiryAt: undefined,
+    gatewayTime: undefined,
     generation: undefined,
     reopenings: 0,
     contacts: [],
@@ -264,6 +344,8 @@ export function createOutbox(): OutboxState {
       session: undefined,
       generation: undefined,
       contacts: undefined,
+      expired: [],
+      runningExpired: [],
       failures: 0,
       retryAt: undefined,
     },
@@ -273,5 +355,6 @@ export function createOutbox(): OutboxState {
     windowBytesMax: Number.POSITIVE_INFINITY,
     waitingMessages: 0,
     waitingBytes: 0,
+    finalSkips: 0,
   };
 }

@@ -1,9 +1,9 @@
 import { backoffDelayMs, type Instant, later, LIMITS, unreachable } from '@fieldpost/protocol';
-import type { DeadLetter, Settlement, StreamMark } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
 import { withContact } from './age.ts';
 import { buildPush } from './build-push.ts';
-import { addSegments, answeredPrefix, applyMarks, dropContent, setContent, streamFor } from './follow-log.ts';
+import { expireWhatIsDue, expiryDeadline, scheduleExpiries, segmentToExpire } from './expire.ts';
+import { addSegments, dropContent, setContent } from './follow-log.ts';
 import {
   hearAnswers,
   hearHeldAnswers,
@@ -12,6 +12,7 @@ import {
   segmentForHeldAnswer,
 } from './hear-answers.ts';
 import { listLog } from './list-log.ts';
+import { adoptOffered, offerDeadlines, offered, offerFailed, offerWhatIsNeeded } from './offer.ts';
 import type {
   Draining,
   InFlight,
@@ -21,6 +22,8 @@ import type {
   PendingSegment,
 } from './outbox-state.ts';
 import { addLostEnds, adoptReopened } from './reopened.ts';
+import { announce, dropAnswers, led, settled, settleFailed, settleWhatIsAnswered } from './settle-answers.ts';
+import { learnSkips } from './skips.ts';
 
 /** What one load brings: a few pushes' worth. */
 const LOAD_BYTES = 2 * 1024 * 1024;
@@ -38,15 +41,19 @@ const ANSWER_BYTES_MAX = 1024 * 1024;
 /** One step of the machine in `outbox-state.ts`. Changes `state` in place. */
 export function stepOutbox(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEffect[] {
   const effects = react(state, event, moment);
+  expireWhatIsDue(state, moment);
   settleWhatIsAnswered(state, effects);
   const blockedOn = pushWhatFits(state, effects, moment);
-  loadWhatIsNeeded(state, blockedOn, effects);
+  offerWhatIsNeeded(state, effects, moment);
+  loadWhatIsNeeded(state, blockedOn ?? segmentToExpire(state, moment.now), effects);
   return effects;
 }
 
 /** The next moment at which the outbox has to do something by itself. */
-export function outboxDeadline(state: OutboxState): Instant | undefined {
-  const deadlines: Instant[] = [];
+export function outboxDeadline(state: OutboxState, now: Instant): Instant | undefined {
+  const deadlines = offerDeadlines(state);
+  const expiryAt = expiryDeadline(state, now);
+  if (expiryAt !== undefined) deadlines.push(expiryAt);
   const { draining, settling } = state;
   if (settling.retryAt !== undefined) deadlines.push(settling.retryAt);
   if (state.readRetryAt !== undefined) deadlines.push(state.readRetryAt);
@@ -70,7 +77,7 @@ export function isAnswerOverdue(state: OutboxState, now: Instant): boolean {
 export function oldestSavedAt(state: OutboxState): number | undefined {
   let oldest: number | undefined;
   for (const lane of state.lanes.values()) {
-    const first = lane.segments.find(({ isHole }) => !isHole);
+    const first = lane.segments.find(({ isHole, isVoid }) => !isHole && !isVoid);
     if (first !== undefined) oldest = Math.min(oldest ?? first.key.savedAt, first.key.savedAt);
   }
   return oldest;
@@ -80,6 +87,15 @@ function react(state: OutboxState, event: OutboxEvent, moment: Moment): OutboxEf
   switch (event.type) {
     case 'opened':
       return opened(state, event, moment);
+    case 'led':
+      return led(state, event.isLeading, moment);
+    case 'takenBack':
+      return announce(state, [], [], learnSkips(state, event.skips));
+    case 'offered':
+      return [...announce(state, [], [], learnSkips(state, event.skips)), ...offered(state, event.held)];
+    case 'offerFailed':
+      offerFailed(state, moment);
+      return [];
     case 'listed':
       return listed(state, event, moment);
     case 'listFailed':
@@ -128,12 +144,14 @@ function opened(
   state.reopenings = log.reopenings;
   state.generation = log.generation ?? state.generation;
   if (log.contacts.length > 0) state.contacts = log.contacts;
-  const effects = announceMoved(state, log.streams, undefined);
+  const effects = announce(state, log.streams, undefined, learnSkips(state, log.skips));
   state.settledUpTo = Math.max(state.settledUpTo, log.settledUpTo);
   state.knownUpTo = Math.max(state.knownUpTo, log.settledUpTo);
   adoptReopened(state, log);
   addSegments(state, keys, moment.now);
   addLostEnds(state, moment.now);
+  if (event.isFresh && !state.offering.isKnown) adoptOffered(state, log.offered);
+  scheduleExpiries(state, moment.now);
   // What a load did not bring, and what is still neither settled nor listed, is gone for good: its numbers are skipped.
   const present = new Set(state.missing.size === 0 ? [] : keys.map((key) => key.position));
   for (const position of state.missing) {
@@ -219,7 +237,6 @@ function welcomed(
     limits: event.limits,
     isPaused: false,
     answers: 0,
-    gatewayTime: { timeMs: event.serverTimeMs, at: moment.now },
     inFlight: [],
     inFlightBytes: 0,
     inFlightMessages: 0,
@@ -232,6 +249,8 @@ function welcomed(
   const contact = { upTo: state.knownUpTo, timeMs: event.serverTimeMs };
   state.contacts = withContact(state.contacts, contact, state.settledUpTo);
   state.settling.contacts = state.contacts;
+  state.gatewayTime = { timeMs: event.serverTimeMs, at: moment.now };
+  scheduleExpiries(state, moment.now);
   return hearAnswers(state, event.streams, undefined, moment);
 }
 
@@ -302,107 +321,17 @@ function shrink(state: OutboxState, draining: Draining): void {
   run?.stream.refusedHere.set(run.last, 'too-large');
 }
 
-function settled(state: OutboxState, held: boolean): OutboxEffect[] {
-  const { settling } = state;
-  const settlement = settling.running;
-  settling.running = undefined;
-  settling.failures = 0;
-  if (settlement === undefined) return [];
-  if (!held) {
-    // Another tab has the lease: what it settles is heard of as from elsewhere.
-    dropAnswers(state);
-    return [{ type: 'leaseLost' }];
-  }
-  state.settledUpTo = Math.max(state.settledUpTo, settlement.settledUpTo ?? 0);
-  return announceMoved(state, settlement.marks ?? [], settlement.deadLetters ?? []);
-}
-
-function settleFailed(state: OutboxState, moment: Moment): OutboxEffect[] {
-  const { settling } = state;
-  const settlement = settling.running;
-  settling.running = undefined;
-  settling.failures++;
-  settling.retryAt = later(moment.now, backoffDelayMs(settling.failures, moment.jitter));
-  if (settlement === undefined) return [];
-  settling.session ??= settlement.session;
-  settling.generation ??= settlement.generation;
-  settling.contacts ??= settlement.contacts;
-  for (const mark of settlement.marks ?? []) settling.dirty.add(streamFor(state, mark.stream));
-  return [];
-}
-
 function deadlineReached(state: OutboxState, moment: Moment): OutboxEffect[] {
   const { settling } = state;
+  const { offering } = state;
   if (settling.retryAt !== undefined && moment.now >= settling.retryAt) settling.retryAt = undefined;
+  if (offering.retryAt !== undefined && moment.now >= offering.retryAt) offering.retryAt = undefined;
   for (const lane of state.lanes.values()) {
     if (lane.heldUntil !== undefined && moment.now >= lane.heldUntil) lane.heldUntil = undefined;
   }
   if (state.readRetryAt === undefined || moment.now < state.readRetryAt) return [];
   state.readRetryAt = undefined;
   return state.listing === 'failed' ? listLog(state) : [];
-}
-
-/** Writes down what is answered: one settlement at a time, each with everything that came while the last one ran. */
-function settleWhatIsAnswered(state: OutboxState, effects: OutboxEffect[]): void {
-  const { settling } = state;
-  if (settling.running !== undefined || settling.retryAt !== undefined) return;
-  if (settling.dirty.size === 0 && settling.session === undefined && !isPrefixBehind(state)) return;
-  const marks: StreamMark[] = [];
-  const deadLetters: DeadLetter[] = [];
-  for (const stream of settling.dirty) {
-    if (stream.answered <= stream.acknowledged || stream.answeredId === undefined) continue;
-    const { reopened, answered } = stream;
-    marks.push({
-      stream: stream.key,
-      acknowledged: answered,
-      acknowledgedId: stream.answeredId,
-      ...(reopened === undefined || reopened.upTo <= answered ? {} : { reopened }),
-    });
-    for (const [number, letter] of stream.setAside) if (number <= stream.answered) deadLetters.push(letter);
-  }
-  const settledUpTo = answeredPrefix(state);
-  const settlement: Settlement = {
-    ...(marks.length === 0 ? {} : { marks }),
-    ...(deadLetters.length === 0 ? {} : { deadLetters }),
-    ...(settledUpTo > state.settledUpTo ? { settledUpTo } : {}),
-    ...(settling.session === undefined ? {} : { session: settling.session }),
-    ...(settling.generation === undefined ? {} : { generation: settling.generation }),
-    ...(settling.contacts === undefined ? {} : { contacts: settling.contacts }),
-  };
-  settling.dirty.clear();
-  settling.session = undefined;
-  settling.generation = undefined;
-  settling.contacts = undefined;
-  settling.running = settlement;
-  effects.push({ type: 'settle', settlement });
-}
-
-/** Mostly the prefix travels with marks; by itself only when a start found it behind. */
-function isPrefixBehind(state: OutboxState): boolean {
-  return state.draining?.inFlight.length === 0 && answeredPrefix(state) > state.settledUpTo;
-}
-
-function dropAnswers(state: OutboxState): void {
-  state.settling.dirty.clear();
-  state.settling.session = undefined;
-  state.settling.generation = undefined;
-  state.settling.contacts = undefined;
-  for (const stream of state.streams.values()) {
-    stream.answered = stream.acknowledged;
-    stream.answeredId = undefined;
-    stream.held = undefined;
-    stream.heldUntilListing = undefined;
-    stream.setAside.clear();
-  }
-}
-
-function announceMoved(
-  state: OutboxState,
-  marks: readonly StreamMark[],
-  deadLetters: readonly DeadLetter[] | undefined,
-): OutboxEffect[] {
-  const moved = applyMarks(state, marks);
-  return moved.length === 0 ? [] : [{ type: 'announce', marks: moved, deadLetters }];
 }
 
 /** Pushes what the window takes. Returns the segment that has to be loaded before more can go. */
@@ -412,6 +341,7 @@ function pushWhatFits(
   moment: Moment,
 ): PendingSegment | undefined {
   const { draining } = state;
+  state.offering.wanted = undefined;
   if (draining === undefined || draining.isPaused) return undefined;
   for (;;) {
     if (draining.inFlight.length >= LIMITS.windowFrames) return undefined;

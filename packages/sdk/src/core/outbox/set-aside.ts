@@ -2,6 +2,7 @@ import { bytesFromHex, type MessageId, type StreamKey, uuidFromBytes } from '@fi
 import type { DeadLetter } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
 import { entryAt, messageIdOf } from './entry-walk.ts';
+import { stateOfCode } from './fate-state.ts';
 import { segmentOf } from './follow-log.ts';
 import type { PendingSegment, Stream } from './outbox-state.ts';
 
@@ -19,14 +20,19 @@ export function setAside(
   if (segment === undefined) return;
   // Of what is here no more nobody here waits to hear.
   if (segment.isHole && fate.number <= (stream.reopened?.upTo ?? 0)) return;
+  const known = stream.skips.get(fate.number);
+  const state = stateOfCode(fate.code);
+  if (kind === 'skipped' && (known?.isFinal === true || state === 'cancelled')) {
+    stream.takenBack.set(fate.number, known?.isFinal === true ? known.code : fate.code);
+    return;
+  }
   const message = messageAt(segment, fate.number);
-  // A skip of a message that can be read after all was written when it could not be: it is unreadable to the gateway.
-  const isUnreadable = kind === 'skipped' && fate.code === 'unreadable';
   stream.setAside.set(fate.number, {
     id: message === undefined ? standInId(stream.key, fate.number) : messageIdOf(message),
     stream: stream.key,
     number: fate.number,
-    state: isUnreadable ? 'unreadable' : 'refused',
+    // A skip of a message that can be read after all was written when it could not be: it is unreadable to the gateway.
+    state: state === 'expired' || (state === 'unreadable' && kind === 'skipped') ? state : 'refused',
     code: fate.code,
     message,
     savedAt: segment.key.savedAt,
@@ -39,6 +45,8 @@ export function setAsideInDoubt(stream: Stream, upTo: number, code: string, mome
   for (let number = stream.acknowledged + 1; number <= upTo; number++) {
     const segment = segmentOf(stream, number);
     if (segment === undefined || stream.setAside.has(number) || stream.knownFates.has(number)) continue;
+    // Whoever waited for it was told that it will never be sent.
+    if (stream.skips.get(number)?.isFinal === true) continue;
     const message = messageAt(segment, number);
     stream.setAside.set(number, {
       id: message === undefined ? standInId(stream.key, number) : messageIdOf(message),

@@ -11,6 +11,7 @@ export interface Draft {
   /** Unix milliseconds of the device. */
   readonly savedAt: number;
   readonly suppliedIds?: readonly MessageId[];
+  readonly expiresInMs?: number;
 }
 
 /** By lane text: the last number that this tab has seen committed in its epoch. */
@@ -48,6 +49,7 @@ export function planSave(
       messages: draft.messages,
       savedAt: draft.savedAt,
       ...(draft.suppliedIds === undefined ? {} : { suppliedIds: draft.suppliedIds }),
+      ...(draft.expiresInMs === undefined ? {} : { expiresInMs: draft.expiresInMs }),
     };
   });
   return { type: 'write', write, segments };

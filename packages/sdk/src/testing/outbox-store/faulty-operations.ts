@@ -1,4 +1,11 @@
-import type { DeviceId, EpochId, GenerationId, SessionNonce } from '@fieldpost/protocol';
+import {
+  type DeviceId,
+  type EpochId,
+  type GenerationId,
+  type SessionNonce,
+  type StreamKey,
+  unpackEntries,
+} from '@fieldpost/protocol';
 import type { DeadLetter, OutboxStore, Reopening, Settlement } from '../../ports/outbox-store.ts';
 import { letterOf } from './letter-of.ts';
 import { draftOf, numbersOf, type OutboxBench, saveDrafts } from './outbox-place.ts';
@@ -29,6 +36,8 @@ export const faultyOperations: readonly FaultyOperation[] = [
   renewing(),
   trimming(),
   discarding(),
+  takingBack(),
+  expiring(),
 ];
 
 /** Two segments in one save, after one that is there; with a supplied id. */
@@ -184,4 +193,57 @@ function discarding(): FaultyOperation {
     run: async (store) => (letter === undefined ? undefined : store.discardDeadLetter(letter.id)),
     inspect: async (store) => ((await store.listDeadLetters()).length === 0 ? 'done' : 'untouched'),
   };
+}
+
+/** One of two messages of a segment. */
+function takingBack(): FaultyOperation {
+  let stream: StreamKey | undefined;
+  return {
+    name: 'take a message back',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const drafts = [draftOf([bench.message(), bench.message()])];
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), drafts);
+      stream = segments[0]?.stream;
+    },
+    run: async (store) => (stream === undefined ? undefined : store.cancel({ stream, number: 2 })),
+    inspect: (store) => stateOfSkip(store),
+  };
+}
+
+/** The same, with its dead letter. */
+function expiring(): FaultyOperation {
+  let settlement: Settlement = {};
+  return {
+    name: 'expire a message',
+    needsSpace: true,
+    prepare: async (bench, store) => {
+      const messages = [bench.message(), bench.message()];
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), [draftOf(messages)]);
+      const [key] = segments;
+      const [, message] = messages;
+      if (key === undefined || message === undefined) throw new Error('nothing was saved');
+      const fate = { stream: key.stream, number: 2, id: message.id, code: 'receive-timeout' };
+      const letter = letterOf(bench, { ...fate, state: 'expired' });
+      settlement = { deadLetters: [letter], expired: [{ ...fate, isFinal: true }] };
+      await store.lease(TAKEN);
+    },
+    run: (store) => store.settle('tab', settlement),
+    inspect: async (store) => {
+      const { length } = await store.listDeadLetters();
+      const state = await stateOfSkip(store);
+      return length === (state === 'done' ? 1 : 0) ? state : 'half done';
+    },
+  };
+}
+
+/** Of a segment of two messages, the second of which becomes a skip for good. */
+async function stateOfSkip(store: OutboxStore): Promise<StorageState> {
+  const { skips } = await store.readLog();
+  const [segment] = await store.loadSegments({ after: 0, bytesMax: 1e9 });
+  const [first, second] = unpackEntries(segment?.messages ?? new Uint8Array(0), 2);
+  const isWhole = first !== undefined && first.length > 16;
+  const isHollow = second?.length === 16;
+  if (!isWhole || isHollow !== (skips.length === 1)) return 'half done';
+  return isHollow ? 'done' : 'untouched';
 }

@@ -19,6 +19,8 @@ export function settlingSuite(withBench: WithBench): void {
         streams: [],
         fates: [],
         settledUpTo: 0,
+        offered: 0,
+        skips: [],
         session: undefined,
         generation: undefined,
         reopenings: 0,
