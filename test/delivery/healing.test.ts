@@ -6,7 +6,7 @@ import {
   type Run,
   type SessionNonce,
 } from '@fieldpost/protocol';
-import { MemoryDatabase } from '@fieldpost/sdk/testing';
+import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
 import {
   answerAll,
@@ -284,6 +284,26 @@ describe('a gateway that went back in time', () => {
     const connections = device.socket.connections.length;
     await device.pass(60_000);
     expect(device.socket.connections).toHaveLength(connections);
+  });
+
+  test('hears only of the session from a device that was idle for so long that it remembers no message', async () => {
+    const database = new MemoryDatabase();
+    const before = await ScriptedDevice.open({ database });
+    await deliver(before, 3);
+    await before.post.close();
+    const store = createMemoryOutboxStore(database);
+    await store.open({ device: before.post.device, marker: undefined });
+    await store.trim({ savedBefore: Number.MAX_SAFE_INTEGER, keepBytes: 0 });
+    await store.close();
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const connection = await greetAfter(device, []);
+    expect(helloOf(connection)).toMatchObject({
+      streams: [],
+      generation: BEFORE,
+      lastSession: { number: 1 },
+    });
+    expect(connection.isClosedByDevice).toBe(false);
+    expect(runsOf(connection)).toEqual([]);
   });
 
   test('and says so at a push is greeted anew, and nothing is lost or doubled by it', async () => {
