@@ -1,6 +1,7 @@
 import { createMemoryStoreHarness, type GatewayStoreHarness } from '@fieldpost/gateway/testing/suites';
 import type { OutboxPlace } from '@fieldpost/sdk/testing/suites';
 import { memoryOutboxPlace } from '../support/memory-outbox-place.ts';
+import { createPostgresStoreHarness } from './postgres-store-harness.ts';
 import { createSqliteStoreHarness } from './sqlite-store-harness.ts';
 
 /** An adapter, and how its port's suite comes to it. */
@@ -13,6 +14,7 @@ export interface RegisteredAdapter<Harness> {
 /** Every adapter of the gateway's `GatewayStore`. `registry.test.ts` fails when one that exists is not listed. */
 export const GATEWAY_STORES: readonly RegisteredAdapter<GatewayStoreHarness>[] = [
   { folder: 'memory', createHarness: async () => createMemoryStoreHarness() },
+  { folder: 'postgres', createHarness: createPostgresStoreHarness },
   { folder: 'sqlite', createHarness: async () => createSqliteStoreHarness() },
 ];
 

@@ -29,6 +29,7 @@ export function createSqliteStoreHarness(): SqliteStoreHarness {
       return openWith({ open: faulty.open });
     },
     faultsStruck: () => faulty?.struck() ?? 0,
+    isShared: false,
     backupFile: () => join(folder, 'backup.db'),
     openBackup: (backup) => openWith({ file: backup }),
     dispose: async () => rmSync(folder, { recursive: true, force: true }),

@@ -33,9 +33,14 @@ export async function openTarget(): Promise<Target> {
       close: async () => undefined,
     };
   }
+  return openOwnTarget();
+}
+
+/** A gateway of the suite's own, with more settings. */
+export async function openOwnTarget(environment: Readonly<Record<string, string>> = {}): Promise<Target> {
   const gateway = await startGatewayProcess({
     mode: 'secret',
-    environment: { FIELDPOST_ORIGINS: ALLOWED_ORIGIN },
+    environment: { FIELDPOST_ORIGINS: ALLOWED_ORIGIN, ...environment },
   });
   return {
     ...addressOf(gateway.url),

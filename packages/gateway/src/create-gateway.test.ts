@@ -1,7 +1,7 @@
 import { CodedError, CODES, encodeUp, FRAMES_MEDIA_TYPE, packFrames } from '@fieldpost/protocol';
 import { describe, expect, test } from 'vitest';
 import { PROBLEM_MEDIA_TYPE } from './http/problem.ts';
-import { deviceId, hello, messageBytes, push, run, runOf } from './testing/sample-frames.ts';
+import { deviceId, epochId, hello, messageBytes, push, run, runOf } from './testing/sample-frames.ts';
 import { createTestGateway, type TestGateway } from './testing/test-gateway.ts';
 
 describe('every refusal is a problem with a code', () => {
@@ -243,3 +243,22 @@ async function sync(gateway: TestGateway, frames: readonly Uint8Array[]): Promis
     new Request('http://gateway.test/v1/device/sync', { method: 'POST', headers, body: packFrames(frames) }),
   );
 }
+
+test('closed epochs are forgotten after as long as was set', async () => {
+  const gateway = await createTestGateway({ producerIdRetentionMs: 3_600_000, epochRetentionMs: 86_400_000 });
+  const now = gateway.clock.now();
+  const epochs = [1, 2].map((number) => epochId(number));
+  const [old = epochId(1), young = epochId(2)] = epochs;
+  await gateway.store.transact({}, () => ({
+    changes: [
+      { type: 'put-epoch', row: { epoch: old, subject: 'rep', closedAt: now - 86_400_000 } },
+      { type: 'put-epoch', row: { epoch: young, subject: 'rep', closedAt: now } },
+    ],
+    result: undefined,
+  }));
+  gateway.clock.advance(60_000);
+  const retired = (): Promise<readonly string[]> =>
+    gateway.store.transact({ epochs }, (snapshot) => ({ changes: [], result: [...snapshot.retired] }));
+  await expect.poll(retired).toEqual([old]);
+  await gateway.gateway.stop();
+});

@@ -25,6 +25,7 @@ import type { AcceptConnection } from './ports/frame-socket.ts';
 import type { GatewayStore } from './ports/gateway-store.ts';
 import type { Logger } from './ports/logger.ts';
 import type { Metrics } from './ports/metrics.ts';
+import type { Peers } from './ports/peers.ts';
 import type { TokenMinter } from './ports/token-minter.ts';
 import { type Arrivals, createArrivals } from './shell/arrivals.ts';
 import { DeviceConnection } from './shell/device-connection.ts';
@@ -36,6 +37,7 @@ import { createJobRunner, type JobRunner } from './shell/job-runner.ts';
 import { createLiveSessions, type LiveSessions } from './shell/live-sessions.ts';
 import { measureStore } from './shell/measure-store.ts';
 import { createMetricsPage } from './shell/metrics-page.ts';
+import { sharePeerNews } from './shell/peer-news.ts';
 import { startSweeping } from './shell/sweep-loop.ts';
 
 /** What a gateway asks of its surroundings. */
@@ -48,6 +50,8 @@ export interface GatewayPorts {
   readonly schemas: BodySchemas;
   readonly logger: Logger;
   readonly authenticator: Authenticator;
+  /** Given where several gateways share the store. */
+  readonly peers?: Peers;
   /** Given where `GET /metrics` is to be served. */
   readonly metrics?: Metrics;
   /** Given in development mode: then `POST /v1/dev/token` hands out tokens. */
@@ -112,8 +116,10 @@ export function createGateway(ports: GatewayPorts, settings: GatewaySettings): G
   const { clock, logger, authenticator, failpoints = NO_FAILPOINTS, metrics = NO_METRICS } = ports;
   const guarded = guardStore(ports.store, once(settings.onStoreFailure));
   const store = ports.metrics === undefined ? guarded : measureStore(guarded, { clock, metrics });
-  const arrivals = createArrivals(clock);
-  const liveSessions = createLiveSessions();
+  const { arrivals, liveSessions } = sharePeerNews(
+    { arrivals: createArrivals(clock), liveSessions: createLiveSessions() },
+    ports.peers,
+  );
   const creation = settings.createQueue === undefined ? {} : { createQueue: settings.createQueue };
   const telling = settings.fatesTold === undefined ? {} : { fatesTold: settings.fatesTold };
   const inputRoom = createInputRoom(settings.inputBytesMax);

@@ -11,6 +11,7 @@ export {
   startNodeServer,
 } from './adapters/node-server.ts';
 export { createPinoLogger, LOG_LEVELS, type LogLevel } from './adapters/pino-logger.ts';
+export { openPostgresStore, type PostgresStoreOptions } from './adapters/postgres/postgres-store.ts';
 export { openSqliteStore, type SqliteStoreOptions } from './adapters/sqlite/sqlite-store.ts';
 export { createSystemClock } from './adapters/system-clock.ts';
 export { StoreError } from './core/store-error.ts';

@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { LIMITS } from '@fieldpost/protocol';
 import { openAdminSocket } from './adapters/admin-socket.ts';
 import { AjvBodySchemas } from './adapters/ajv-body-schemas.ts';
@@ -12,10 +11,10 @@ import { createJoseTokenMinter } from './adapters/jose-token-minter.ts';
 import { startNodeServer } from './adapters/node-server.ts';
 import { createPromMetrics } from './adapters/prom-metrics.ts';
 import { rememberTokens } from './adapters/remember-tokens.ts';
-import { openSqliteStore } from './adapters/sqlite/sqlite-store.ts';
 import { createSystemClock } from './adapters/system-clock.ts';
 import type { GatewayConfig } from './config/load-config.ts';
 import { createGateway } from './create-gateway.ts';
+import { openStore } from './open-store.ts';
 import type { Failpoints } from './ports/failpoints.ts';
 import type { Logger } from './ports/logger.ts';
 import type { TokenMinter } from './ports/token-minter.ts';
@@ -28,11 +27,6 @@ export interface StartOptions {
   readonly failpoints?: Failpoints;
   /** Called when the store failed: the process has to end. */
   readonly onStoreFailure: (error: unknown) => void;
-}
-
-/** Where the store lies in a data folder. */
-export function storeFile(dataDir: string): string {
-  return join(dataDir, 'fieldpost.sqlite');
 }
 
 /** A gateway that listens. */
@@ -54,10 +48,12 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
   const { keys, tokenMinter } = tokensOf(config);
   const authenticator = rememberTokens(await createJoseAuthenticator(keys));
-  const store = await openSqliteStore({ file: storeFile(config.dataDir), onFailure: options.onStoreFailure });
+  const opened = await openStore(config, { logger, onFailure: options.onStoreFailure });
+  const { store, peers } = opened;
   const clock = createSystemClock();
   const ports = {
     store,
+    ...(peers === undefined ? {} : { peers }),
     clock,
     entropy: createCryptoEntropy(),
     digest: createCryptoDigest(),
@@ -82,7 +78,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
   const server = await startNodeServer(config, { ...gateway, authenticator, clock, logger }).catch(
     async (error: unknown) => {
       await gateway.stop();
-      await store.close();
+      await opened.close();
       throw error;
     },
   );
@@ -94,7 +90,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
     await gateway.stop();
     await server.answered();
     await server.close();
-    await store.close();
+    await opened.close();
     return true;
   };
   return {

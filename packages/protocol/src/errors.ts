@@ -273,6 +273,13 @@ export const CODES = {
     meaning:
       'The store failed in a way that leaves its last write in doubt; the gateway acknowledges nothing more and has to be started again.',
   },
+  'store-unavailable': {
+    about: 'gateway',
+    retry: 'later',
+    status: 503,
+    meaning:
+      "The gateway's database does not answer now, and may or may not have stored the call; make the same call again.",
+  },
   'store-damaged': {
     about: 'gateway',
     retry: 'never',

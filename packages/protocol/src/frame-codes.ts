@@ -42,6 +42,7 @@ export const FRAME_CODES = {
     'store-full',
     'store-read-only',
     'store-failed',
+    'store-unavailable',
     'store-damaged',
   ],
 } as const satisfies Record<string, readonly Code[]>;

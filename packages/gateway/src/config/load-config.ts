@@ -20,6 +20,8 @@ export interface GatewayConfig {
   readonly host: string;
   readonly port: number;
   readonly dataDir: string;
+  /** Of the store in PostgreSQL; it is SQLite in the data folder when absent. */
+  readonly databaseUrl?: string;
   /** How tokens are checked. `development`: by a secret that the gateway makes for itself in its data folder. */
   readonly tokens:
     | { readonly type: 'development' }
@@ -120,6 +122,7 @@ function complete(
     host,
     port: values.port ?? 4100,
     dataDir: resolve(folder, values.dataDir ?? '.fieldpost'),
+    ...(values.databaseUrl === undefined ? {} : { databaseUrl: values.databaseUrl }),
     tokens,
     origins: values.origins ?? (isDevelopment ? DEVELOPMENT_ORIGINS : []),
     createQueues: values.createQueues ?? isDevelopment,

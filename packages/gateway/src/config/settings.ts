@@ -54,6 +54,7 @@ export const SETTING_SCHEMAS = {
   host: text,
   port: wholeNumber(0, 65_535),
   dataDir: text,
+  databaseUrl: text.refine((value) => /^postgres(?:ql)?:\/\//.test(value), 'must begin with postgres://'),
   tokenSecret: text.refine((value) => Buffer.byteLength(value) >= 32, 'must have at least 32 bytes'),
   tokenJwks: text.refine(
     isKeySetLocation,
@@ -96,6 +97,14 @@ export const SETTINGS: readonly Setting[] = [
     flag: '--data-dir <folder>',
     description: 'The folder of the store. One running gateway to a folder.',
     defaultText: '.fieldpost',
+  },
+  {
+    key: 'databaseUrl',
+    variable: 'FIELDPOST_DATABASE_URL',
+    description:
+      'The PostgreSQL database of the store, as `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; any number of gateways share it.',
+    defaultText: 'none: SQLite in the data folder',
+    isSecret: true,
   },
   {
     key: 'tokenSecret',

@@ -228,6 +228,7 @@ const PASSING_CODES: ReadonlySet<Code> = new Set([
   'stalled',
   'store-full',
   'store-failed',
+  'store-unavailable',
 ]);
 const PASSING_RETRY_MS = 1_000;
 

@@ -3,6 +3,8 @@ import type { Clock } from '../ports/clock.ts';
 /** Tells those who wait for messages of a queue that something became visible in it. */
 export interface Arrivals {
   notify(queue: string): void;
+  /** Something may have become visible anywhere: ends every `wait`. */
+  notifyAll(): void;
   /** Starts to listen: whatever is notified from now on ends `wait`, also before it is called. */
   listen(queue: string): Listening;
 }
@@ -18,6 +20,9 @@ export function createArrivals(clock: Clock): Arrivals {
   return {
     notify(queue) {
       for (const heard of listeners.get(queue) ?? []) heard();
+    },
+    notifyAll() {
+      for (const queue of listeners.values()) for (const heard of queue) heard();
     },
     listen(queue) {
       let wasHeard = false;

@@ -63,6 +63,7 @@ const EXPECTED_CODES: ReadonlySet<string> = new Set([
   'conflict',
   'lease-lost',
   'store-full',
+  'store-unavailable',
   'quota-exceeded',
   'too-large',
 ]);

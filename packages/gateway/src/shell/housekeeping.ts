@@ -27,7 +27,7 @@ const FATE_RETENTION_MS = 30 * 24 * 3_600_000;
 
 /**
  * Forgets what has been kept long enough, in small batches, round after round. A round that fails is tried again with the
- * planRound one.
+ * next one.
  *
  * @returns the way to stop
  */

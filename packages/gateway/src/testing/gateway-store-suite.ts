@@ -7,6 +7,7 @@ import type { GatewayStoreHarness } from './gateway-store-suite/harness.ts';
 import { jobsSuite } from './gateway-store-suite/jobs-suite.ts';
 import { memorySuite } from './gateway-store-suite/memory-suite.ts';
 import { noticesSuite } from './gateway-store-suite/notices-suite.ts';
+import { queueFaultsSuite } from './gateway-store-suite/queue-faults-suite.ts';
 import { queuesSuite } from './gateway-store-suite/queues-suite.ts';
 import { settleAllSuite } from './gateway-store-suite/settle-all-suite.ts';
 import { streamsSuite } from './gateway-store-suite/streams-suite.ts';
@@ -52,5 +53,8 @@ export function gatewayStoreSuite(name: string, createHarness: () => Promise<Gat
     describe('settling in a transaction', () => settleAllSuite(reopen, () => store));
   });
 
-  describe(`gateway store with faults: ${name}`, () => faultsSuite(createHarness));
+  describe(`gateway store with faults: ${name}`, () => {
+    faultsSuite(createHarness);
+    queueFaultsSuite(createHarness);
+  });
 }

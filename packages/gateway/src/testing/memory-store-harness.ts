@@ -25,6 +25,7 @@ export function createMemoryStoreHarness(): GatewayStoreHarness {
       });
     },
     faultsStruck: () => struck,
+    isShared: false,
     backupFile: () => 'backup',
     openBackup: async (file) => {
       const copy = disk.files.get(file);

@@ -1,3 +1,9 @@
+export {
+  type Connect as PostgresConnect,
+  type Connection as PostgresConnection,
+  ConnectionLost,
+} from '../adapters/postgres/connection.ts';
+export { connectPostgres } from './connect-postgres.ts';
 export type {
   GatewayStore,
   LeasedMessage,

@@ -10,7 +10,10 @@ export interface GatewayStoreHarness {
   faultsStruck(): number;
   /** A name to back up to. */
   backupFile(): string;
-  openBackup(file: string): Promise<GatewayStore>;
+  /** Absent where the operator makes backups by other means than the store's. */
+  openBackup?(file: string): Promise<GatewayStore>;
+  /** Whether several stores may be open on the same data at once. */
+  readonly isShared: boolean;
   /** Removes the data. Stores are closed by then. */
   dispose(): Promise<void>;
 }

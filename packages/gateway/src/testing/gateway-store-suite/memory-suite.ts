@@ -48,7 +48,8 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
     const found = (await load({}, reopened)).generations;
     expect(found).toMatchObject({ current, mintedIn });
     expect([...found.former]).toEqual([...former]);
-    expect(found.opening).not.toBe(opening);
+    // What several gateways share is opened anew when its server starts.
+    expect(found.opening === opening).toBe(harness().isShared);
     await reopened.close();
   });
 
@@ -92,9 +93,11 @@ export function memorySuite(harness: () => GatewayStoreHarness, store: () => Gat
   });
 
   test('a backup has a generation of its own and knows the one that it was made of', async () => {
+    const { openBackup } = harness();
+    if (openBackup === undefined) return;
     const file = harness().backupFile();
     await store().backup(file);
-    const copy = await harness().openBackup(file);
+    const copy = await openBackup(file);
     expect(copy.generation).not.toBe(store().generation);
     expect((await load({}, copy)).generations.former).toEqual(new Set([store().generation]));
     await copy.close();
