@@ -322,6 +322,21 @@ describe('a gateway that went back in time', () => {
     expect(numbersOf(runs).join(' ')).toMatch(/3$/);
   });
 
+  test('tells of a refusal of what only another copy of the device has, and nothing is set aside here for it', async () => {
+    const database = new MemoryDatabase();
+    const device = await ScriptedDevice.open({ database });
+    const { ids, run } = await deliver(device, 3);
+    database.segments.delete(3);
+    await device.reconnect();
+    await greetAfter(device, [state(run, 0)]);
+    const connection = await nextGreeting(device);
+    expect(runsOf(connection).flatMap(idsOf)).toEqual(ids.slice(0, 2));
+    const refusals = [{ number: 3, id: OTHER_ID, code: 'schema-mismatch' }];
+    connection.answer({ type: 'ack', streams: [{ ...state(run, 3, OTHER_ID), refusals }] });
+    await device.settle();
+    expect(device.post.status.get()).toMatchObject({ pending: 0, deadLetters: 0 });
+  });
+
   test('a second time, before the first is made good', async () => {
     const device = await ScriptedDevice.open();
     const { ids, run } = await deliver(device, 4);
