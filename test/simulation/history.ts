@@ -180,6 +180,8 @@ export interface HandOut {
   /** By the clock of the gateway that handed it out. */
   readonly now: number;
   readonly until: number;
+  /** The same for all that one call handed out. */
+  readonly batch: number;
   readonly sequence: number;
 }
 

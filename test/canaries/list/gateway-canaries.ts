@@ -249,23 +249,16 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
   },
   {
-    name: 'transaction-not-remembered',
-    bug: 'a transaction that is repeated because its answer was lost is told that its lease is over',
+    name: 'priorities-upside-down',
+    bug: 'the least urgent messages are handed out first (memory store)',
     edits: [
       {
-        module: 'packages/gateway/src/core/transaction.ts',
-        find: "      { type: 'put-send', queue: memory.queue, row },\n",
-        replace: '',
+        module: 'packages/gateway/src/adapters/memory/memory-disk.ts',
+        find: 'for (const messages of queue.priorities) yield* messages.values();',
+        replace: 'for (const messages of queue.priorities.toReversed()) yield* messages.values();',
       },
     ],
-    checks: [
-      {
-        kind: 'suite',
-        when: 'quick',
-        project: 'unit',
-        file: 'packages/gateway/src/http/routes/transactions.test.ts',
-      },
-    ],
+    checks: [{ kind: 'simulation', when: 'quick', seeds: 5 }],
   },
   {
     name: 'expired-message-delivered',

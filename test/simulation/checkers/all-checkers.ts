@@ -10,6 +10,7 @@ import { isolation } from './isolation.ts';
 import { liveness } from './liveness.ts';
 import { order } from './order.ts';
 import { processing } from './processing.ts';
+import { queueOrder } from './queue-order.ts';
 import { saving } from './saving.ts';
 
 /** Every checker, in the order in which a message meets them. */
@@ -19,6 +20,7 @@ export const ALL_CHECKERS: readonly Checker[] = [
   intake,
   acknowledgement,
   order,
+  queueOrder,
   bodies,
   fates,
   effect,

@@ -208,9 +208,11 @@ class StoreHandle implements GatewayStore {
     return this.#call(true, async () => {
       const leased = await this.#owner.store.receive(request);
       const { history } = this.#owner;
+      const batch = history.next();
       for (const { id, receipt, leasedUntil } of leased) {
         const { queue, now } = request;
-        history.handOuts.push({ id, queue, receipt, now, until: leasedUntil, sequence: history.next() });
+        const sequence = history.next();
+        history.handOuts.push({ id, queue, receipt, now, until: leasedUntil, batch, sequence });
       }
       return leased;
     });
