@@ -249,25 +249,6 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
   },
   {
-    name: 'transaction-not-remembered',
-    bug: 'a transaction that is repeated because its answer was lost is told that its lease is over',
-    edits: [
-      {
-        module: 'packages/gateway/src/core/transaction.ts',
-        find: "      { type: 'put-send', queue: memory.queue, row },\n",
-        replace: '',
-      },
-    ],
-    checks: [
-      {
-        kind: 'suite',
-        when: 'quick',
-        project: 'unit',
-        file: 'packages/gateway/src/http/routes/transactions.test.ts',
-      },
-    ],
-  },
-  {
     name: 'priorities-upside-down',
     bug: 'the least urgent messages are handed out first (memory store)',
     edits: [
