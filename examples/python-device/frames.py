@@ -141,7 +141,7 @@ def stream_state(value):
 
 
 RUN = fields(**STREAM, first=NUMBER, acknowledged=COUNT, attempt=COUNT, ageMs=COUNT,
-             after_=fields(epoch=EPOCH, number=NUMBER), lost_=fields(first=NUMBER, generation_=UUID), again_=only_true,
+             after_=fields(epoch=EPOCH, number=NUMBER), lost_=fields(first=NUMBER, generation_=UUID), again_=only_true, atomic_=NUMBER,
              messages=data(),
              skips_=array(fields(index=COUNT, id=UUID, code=CODE), RUN_MESSAGES))
 UP = {

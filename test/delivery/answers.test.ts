@@ -1,5 +1,5 @@
 import { LIMITS, type MessageId, type Run, type StreamState } from '@fieldpost/protocol';
-import { MemoryDatabase } from '@fieldpost/sdk/testing';
+import { ManualClock, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
 import {
   ackOf,
@@ -19,6 +19,8 @@ import {
 
 const OTHER_ID = '01890000-0000-7000-8000-00000000beef' as MessageId;
 const ZERO_ID = '00000000-0000-0000-0000-000000000000';
+/** Tabs without signals look into the log within this. */
+const POLL_MS = 16_000;
 
 describe('answers', () => {
   test('delivered is said only when the answer is written down', async () => {
@@ -193,6 +195,28 @@ describe('answers', () => {
     const runs = runsOf(connection);
     expect(numbersOf(runs)).toEqual(['1-1', '2-2', '2-2']);
     expect(runs.map(({ attempt }) => attempt)).toEqual([0, 0, 1]);
+  });
+
+  test('an answer about what another tab has saved and pushed waits until that is listed, with its refusals', async () => {
+    const database = new MemoryDatabase();
+    const clock = new ManualClock();
+    const leader = await ScriptedDevice.open({ database, clock });
+    // It never leads here.
+    const leaderLock = { acquire: () => () => undefined };
+    const connect = { surroundings: { leaderLock } };
+    const other = await ScriptedDevice.open({ database, clock, seed: 'other', connect });
+    const one = await other.post.queue('orders').send(1);
+    const connection = await leader.greet();
+    await leader.pass(POLL_MS);
+    const run = only(runsOf(connection));
+    // Saved without a signal: the leader will see it when it looks again. The other tab led meanwhile, and pushed it.
+    const two = await other.post.queue('orders').send(2);
+    const refusals = [{ number: 2, id: two.id, code: 'schema-mismatch' }];
+    connection.answer({ type: 'ack', streams: [{ ...state(run, 2, two.id), refusals }] });
+    await leader.pass(2 * POLL_MS);
+    expect(await one.delivered).toEqual({ outcome: 'delivered' });
+    expect(await two.delivered).toEqual({ outcome: 'refused', code: 'schema-mismatch' });
+    expect(database.deadLetters.map(({ id }) => id)).toEqual([two.id]);
   });
 
   test('a full queue stalls its own lane; the others go on, and it goes on when its time has come', async () => {

@@ -109,6 +109,36 @@ test('taken back while they are sent, each message is either in the queue or can
   expect(new Set(told.map(({ outcome }) => outcome)).size).toBe(2);
 });
 
+test('a transaction is in all its queues, or in none', async () => {
+  const { post, clock } = await device('offline');
+  const small = await queue('small').create({ maxBodyBytes: 20 });
+  const both = (note: string): Promise<readonly Sent[]> =>
+    post.transaction((transaction) => {
+      transaction.send(post.queue('large'), note, { priority: 5 });
+      transaction.send(post.queue('small'), note);
+    });
+  const fits = await both('short');
+  const refused = await both('much too long for the small queue');
+  const last = await both('fits');
+  await online(clock, post);
+  const fates = await settled(
+    clock,
+    Promise.all([...fits, ...refused, ...last].map(({ delivered }) => delivered)),
+  );
+  expect(fates.map((fate) => ('code' in fate ? fate.code : fate.outcome))).toEqual([
+    'delivered',
+    'delivered',
+    'transaction-refused',
+    'transaction-refused',
+    'delivered',
+    'delivered',
+  ]);
+  expect(await queue('large').ids()).toEqual([fits[0]?.id, last[0]?.id]);
+  expect(await small.ids()).toEqual([fits[1]?.id, last[1]?.id]);
+  const kept = await post.outbox.list({ state: 'refused' });
+  expect(kept.map(({ body }) => body)).toEqual(refused.map(() => 'much too long for the small queue'));
+});
+
 async function device(
   line: 'online' | 'offline' = 'online',
 ): Promise<{ readonly post: Fieldpost; readonly clock: ManualClock }> {

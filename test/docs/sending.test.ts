@@ -7,7 +7,8 @@ import { examplesOf } from './examples.ts';
 // The examples of docs/guides/sending.md, run as they stand but for two things: the gateway's address, and a store in
 // memory where a browser has IndexedDB.
 
-const [send = '', setAside = '', takenBack = '', ...others] = examplesOf('docs/guides/sending.md');
+const [send = '', setAside = '', takenBack = '', transaction = '', ...others] =
+  examplesOf('docs/guides/sending.md');
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
@@ -17,7 +18,7 @@ afterAll(() => gateway.dispose());
 
 test('every example of the page is run here', () => {
   expect(others).toEqual([]);
-  expect(takenBack).not.toBe('');
+  expect(transaction).not.toBe('');
 });
 
 test('what the first example sends is in the queue', async () => {
@@ -37,6 +38,10 @@ test('the third example takes back what it should not have sent', async () => {
   const lines = (await run(takenBack)).trim().split('\n');
   expect(lines[1]).toMatch(lines[0] === 'cancelled' ? /^delivered cancelled$/ : /^delivered delivered$/);
   expect(['cancelled', 'already-delivered']).toContain(lines[0]);
+});
+
+test('the fourth example sends two messages to two queues', async () => {
+  expect(await run(transaction)).toBe('delivered delivered\n');
 });
 
 const STORE = `import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';

@@ -17,6 +17,8 @@ export class History {
   readonly saved = new Map<MessageId, SavedMessage>();
   /** Messages committed into queues, in order of commit. */
   readonly arrivals: Arrival[] = [];
+  /** What consumers sent in the transactions that settled visits. */
+  readonly invoices: Invoice[] = [];
   readonly claims: Claim[] = [];
   readonly backups: StoreEvent[] = [];
   readonly handOuts: HandOut[] = [];
@@ -76,7 +78,7 @@ export class History {
   storeWentBack(file: string): void {
     const made = this.backups.findLast((event) => event.type === 'backed-up' && event.file === file);
     const sequence = this.next();
-    for (const arrival of this.arrivals)
+    for (const arrival of [...this.arrivals, ...this.invoices])
       if (arrival.sequence > (made?.sequence ?? 0)) arrival.undoneAt ??= sequence;
     this.backups.push({ type: 'went-back', file, sequence });
   }
@@ -142,6 +144,20 @@ export interface Arrival {
   undoneAt: number | undefined;
 }
 
+/** A message that a consumer sent for a visit. */
+export interface Invoice {
+  readonly id: MessageId;
+  /** The visit that it is for. */
+  readonly visit: string;
+  readonly sequence: number;
+  /** When the store went back to before it. */
+  undoneAt: number | undefined;
+}
+
+export interface InvoiceBody {
+  readonly visit: MessageId;
+}
+
 /** A device wrote down that a message is done with: from here on it may forget it. */
 export interface Claim {
   readonly message: SavedMessage;
@@ -164,6 +180,8 @@ export interface HandOut {
   /** By the clock of the gateway that handed it out. */
   readonly now: number;
   readonly until: number;
+  /** The same for all that one call handed out. */
+  readonly batch: number;
   readonly sequence: number;
 }
 

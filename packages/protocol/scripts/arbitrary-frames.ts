@@ -84,6 +84,7 @@ const run = fc.record(
     after: fc.record({ epoch, number }, WHOLE),
     lost: fc.record({ first: number, generation }, { requiredKeys: ['first'], noNullPrototype: true }),
     again: fc.constant(true as const),
+    atomic: number,
     messages: fc.uint8Array({ maxLength: 300 }),
     skips: fc.array(fc.record({ index: count, id, code }, WHOLE), { maxLength: 4 }),
   },

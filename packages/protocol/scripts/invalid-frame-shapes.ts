@@ -27,6 +27,7 @@ export function lost(): InvalidCase[] {
     refused('push-lost-number', 'what is lost is a map', runWith({ lost: raw.small(1) })),
     refused('push-again-one', 'true, or absent', runWith({ again: raw.small(1) })),
     refused('push-again-false', 'true, or absent', runWith({ again: raw.FALSE })),
+    refused('push-atomic-zero', 'a number from 1', runWith({ atomic: raw.small(0) })),
     refused(
       'ack-lost-map',
       'lost ranges are an array',

@@ -157,6 +157,12 @@ export const validUpCases: readonly ValidCase[] = [
     value: pushOf({ again: true, ageMs: 86_400_000 }),
   },
   {
+    name: 'push-atomic',
+    kind: 'up',
+    about: 'two runs of two streams that are one transaction',
+    value: pushOf({ atomic: 1 }, { queue: 'visits', atomic: 1 }),
+  },
+  {
     name: 'push-lost',
     kind: 'up',
     about: 'numbers 1 to 4 were acknowledged under this generation and are here no more; 5 and 6 are',

@@ -14,6 +14,7 @@ export const FRAME_CODES = {
     'schema-mismatch',
     'reach-timeout',
     'receive-timeout',
+    'transaction-refused',
   ],
   /** The device says that a number will never hold a message. After a refusal that the gateway has forgotten: its code. */
   skips: [
@@ -26,6 +27,7 @@ export const FRAME_CODES = {
     'access-denied',
     'bad-message',
     'schema-mismatch',
+    'transaction-refused',
   ],
   /** Nothing more is taken of a stream for now. */
   stall: ['quota-exceeded', 'queue-paused', 'access-denied', 'epoch-retired'],

@@ -37,6 +37,10 @@ export const LIMITS = {
   runMessages: 4096,
   /** Runs in one push. */
   pushRuns: 256,
+  /** Messages of one transaction of a device: it is taken in one piece. */
+  transactionMessages: 256,
+  /** Bytes of the messages of one transaction, packed: it travels in one push. */
+  transactionBytes: 4 * 1024 * 1024,
   /** Messages sent and not yet answered, over all streams of a device. */
   windowMessages: 8192,
   /** Bytes sent and not yet answered, over all streams of a device. */

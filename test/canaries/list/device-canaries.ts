@@ -131,6 +131,36 @@ export const DEVICE_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'answer-before-the-log-is-listed',
+    bug: 'a leader takes an answer about messages of another tab that it has not listed yet, without their refusals',
+    edits: [
+      {
+        module: `${OUTBOX}/hear-answers.ts`,
+        find: 'if (answer.accepted > lastKnown(stream) && !isLogListed(state, stream)) {',
+        replace: 'if (answer.accepted < 0 && !isLogListed(state, stream)) {',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: 'test/delivery/answers.test.ts' },
+      { kind: 'simulation', when: 'nightly', seeds: 300 },
+    ],
+  },
+  {
+    name: 'doubled-ack-counted-for-the-next-push',
+    bug: 'an ack that came twice answers a push that it does not speak of, which then waits for ever',
+    edits: [
+      {
+        module: `${OUTBOX}/hear-answers.ts`,
+        find: 'if (streams.size > 0 && isDecided) rewindForGap(state, lane, moment);',
+        replace: 'if (streams.size < 0 && isDecided) rewindForGap(state, lane, moment);',
+      },
+    ],
+    checks: [
+      { kind: 'suite', when: 'quick', project: 'unit', file: 'test/delivery/answers.test.ts' },
+      { kind: 'simulation', when: 'nightly', seeds: 300 },
+    ],
+  },
+  {
     name: 'lease-by-the-wall-clock',
     bug: "a tab waits for the end of another's lease by a clock that may be years ahead",
     edits: [

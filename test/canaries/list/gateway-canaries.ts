@@ -229,6 +229,38 @@ export const GATEWAY_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'transaction-without-its-settlements',
+    bug: 'a transaction sends its messages and leaves its leases unsettled, so that all of it happens again',
+    edits: [
+      {
+        module: 'packages/gateway/src/core/transaction.ts',
+        find: "      { type: 'settle', requests: requestsOf(transaction, context.now) },\n",
+        replace: '',
+      },
+    ],
+    checks: [
+      { kind: 'simulation', when: 'quick', seeds: 10 },
+      {
+        kind: 'suite',
+        when: 'quick',
+        project: 'unit',
+        file: 'packages/gateway/src/http/routes/transactions.test.ts',
+      },
+    ],
+  },
+  {
+    name: 'priorities-upside-down',
+    bug: 'the least urgent messages are handed out first (memory store)',
+    edits: [
+      {
+        module: 'packages/gateway/src/adapters/memory/memory-disk.ts',
+        find: 'for (const messages of queue.priorities) yield* messages.values();',
+        replace: 'for (const messages of queue.priorities.toReversed()) yield* messages.values();',
+      },
+    ],
+    checks: [{ kind: 'simulation', when: 'quick', seeds: 5 }],
+  },
+  {
     name: 'expired-message-delivered',
     bug: 'a message is handed out after its time to live, because no sweep has come by yet (SQLite)',
     edits: [

@@ -9,6 +9,8 @@ import { intake } from './intake.ts';
 import { isolation } from './isolation.ts';
 import { liveness } from './liveness.ts';
 import { order } from './order.ts';
+import { processing } from './processing.ts';
+import { queueOrder } from './queue-order.ts';
 import { saving } from './saving.ts';
 
 /** Every checker, in the order in which a message meets them. */
@@ -18,9 +20,11 @@ export const ALL_CHECKERS: readonly Checker[] = [
   intake,
   acknowledgement,
   order,
+  queueOrder,
   bodies,
   fates,
   effect,
+  processing,
   fencing,
   isolation,
   liveness,

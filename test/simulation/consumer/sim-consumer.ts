@@ -1,8 +1,8 @@
 import type { MessageId, Rng } from '@fieldpost/protocol';
 import { type Consumer, createConsumer, type ReceivedMessage } from '@fieldpost/sdk/consumer';
 import type { FaultBook } from '../faults/fault-book.ts';
-import { makeToken } from '../gateway/tokens.ts';
-import type { History } from '../history.ts';
+import { INVOICES, makeToken } from '../gateway/tokens.ts';
+import type { History, InvoiceBody } from '../history.ts';
 import type { Line } from '../network/line.ts';
 import { createSimFetch } from '../network/sim-fetch.ts';
 import type { SocketWorld } from '../network/sim-socket.ts';
@@ -96,6 +96,9 @@ export class SimConsumer {
       await new Promise(() => undefined);
     }
     this.#options.trace.note(this.#options.timeline.nowMs, 'booked', name, message.id);
+    if (queue !== 'visits') return;
+    const body: InvoiceBody = { visit: message.id };
+    await message.complete({ send: [{ queue: INVOICES, body }] });
   }
 
   /** In one transaction of its own database: the id, and what the message asks for. */

@@ -10,8 +10,6 @@ export const GATEWAY_FAULTS: readonly FaultKind[] = [
   ...FAILPOINTS.map((point): FaultKind => ({
     name: `gateway-killed-at-${point}`,
     about: `A gateway is killed at its failpoint \`${point}\`.`,
-    // No consumer of these worlds sends yet.
-    isDrawn: !point.startsWith('transaction-'),
     strike: (world) => {
       world.book.arm(`gateway-killed-at-${point}`, 'gateways');
       return 'armed';

@@ -37,6 +37,7 @@ import type { FaultBook } from '../faults/fault-book.ts';
 import { type History, hashBody } from '../history.ts';
 import type { SimProcess } from '../time/sim-process.ts';
 import type { Timeline } from '../time/timeline.ts';
+import { INVOICES } from './tokens.ts';
 
 /** The store that all gateways share: one disk, and a handle on it for each gateway. */
 export class SimStore {
@@ -207,9 +208,11 @@ class StoreHandle implements GatewayStore {
     return this.#call(true, async () => {
       const leased = await this.#owner.store.receive(request);
       const { history } = this.#owner;
+      const batch = history.next();
       for (const { id, receipt, leasedUntil } of leased) {
         const { queue, now } = request;
-        history.handOuts.push({ id, queue, receipt, now, until: leasedUntil, sequence: history.next() });
+        const sequence = history.next();
+        history.handOuts.push({ id, queue, receipt, now, until: leasedUntil, batch, sequence });
       }
       return leased;
     });
@@ -365,21 +368,36 @@ class StoreHandle implements GatewayStore {
   }
 
   #observe(change: Change): void {
+    if (change.type === 'settle') for (const request of change.requests) this.#observeSettled(request);
     if (change.type !== 'append') return;
     const { history } = this.#owner;
     for (const { id, body, priority, origin } of change.messages) {
-      if (origin === undefined) continue;
-      history.arrivals.push({
+      const common = {
         id: uuidFromBytes(id) as MessageId,
-        queue: change.queue,
-        priority,
-        device: origin.device,
-        epoch: origin.epoch,
-        number: origin.number,
-        bodyHash: hashBody(body),
         sequence: history.next(),
         undoneAt: undefined,
-      });
+      };
+      if (origin !== undefined) {
+        const { device, epoch, number } = origin;
+        const bodyHash = hashBody(body);
+        history.arrivals.push({ ...common, queue: change.queue, priority, device, epoch, number, bodyHash });
+      } else if (change.queue === INVOICES) history.invoices.push({ ...common, visit: visitOf(body) });
     }
   }
+
+  /** Of a transaction, all of whose receipts were of live leases. */
+  #observeSettled({ queue, settlements, now }: SettleRequest): void {
+    const { history } = this.#owner;
+    for (const { type, receipt } of settlements) {
+      const done = { code: undefined, until: undefined, sequence: history.next() };
+      history.settlements.push({ queue, receipt, type, now, ...done });
+    }
+  }
+}
+
+function visitOf(body: Uint8Array): string {
+  const invoice: unknown = JSON.parse(new TextDecoder().decode(body));
+  const visit =
+    typeof invoice === 'object' && invoice !== null && 'visit' in invoice ? invoice.visit : undefined;
+  return typeof visit === 'string' ? visit : '';
 }

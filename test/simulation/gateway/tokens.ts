@@ -1,8 +1,13 @@
 import { type Authenticator, type Grants, type Principal } from '@fieldpost/gateway';
 import { CodedError } from '@fieldpost/protocol';
 
-/** Queues of every world: messages to `missing` are refused, some to `tiny`, those of most subjects to `private`. */
-export const QUEUES = ['orders', 'visits', 'notes', 'tiny', 'private'] as const;
+export const INVOICES = 'invoices';
+
+/**
+ * Queues of every world: messages to `missing` are refused, some to `tiny`, those of most subjects to `private`. For each
+ * visit its consumer sends an invoice, in the transaction that settles the visit.
+ */
+export const QUEUES = ['orders', 'visits', 'notes', 'tiny', 'private', INVOICES] as const;
 export const TINY_BYTES = 120;
 
 const NOTHING: Grants = { send: [], receive: [], manage: [] };
@@ -12,7 +17,7 @@ const GRANTS: Readonly<Record<string, Grants>> = {
   operator: { ...NOTHING, manage: ['*'] },
   rep: { ...NOTHING, send: ['orders', 'visits', 'notes', 'tiny', 'missing'] },
   auditor: { ...NOTHING, send: ['orders', 'visits', 'notes', 'tiny', 'missing', 'priv*'] },
-  clerk: { ...NOTHING, receive: ['orders', 'visits', 'notes', 'tiny'] },
+  clerk: { ...NOTHING, receive: ['orders', 'visits', 'notes', 'tiny', INVOICES], send: [INVOICES] },
   archivist: { ...NOTHING, receive: ['private'] },
 };
 

@@ -1,16 +1,11 @@
 import {
   type Ack,
   type DeviceId,
-  decodeProperties,
   type EpochId,
   type Fenced,
   type GenerationId,
   LIMITS,
   type MessageId,
-  type MessageParts,
-  ProtocolError,
-  type RefusalCode,
-  splitMessage,
   type StallCode,
   type StreamKey,
   streamKeyText,
@@ -23,7 +18,6 @@ import type { Conditions } from '../ports/conditions.ts';
 import type {
   Change,
   Decision,
-  DeliveryTerms,
   EpochRow,
   LostRange,
   LostRecord,
@@ -33,17 +27,18 @@ import type {
   Snapshot,
 } from '../ports/gateway-store.ts';
 import { ArrivalList } from './arrival-list.ts';
-import { deliveryTerms, NO_TERMS } from './delivery-terms.ts';
 import { fitsSchema } from './fits-schema.ts';
 import { hasGoneBackSince, noticeGoingBack } from './going-back.ts';
 import { lostRangeOf, toldLost, withoutNumbers } from './lost-ranges.ts';
 import { allows } from './permissions.ts';
-import { QueueRoom } from './queue-room.ts';
+import { isHeldByQueue, QueueRoom } from './queue-room.ts';
 import { newQueueRow } from './queue-settings.ts';
-import { predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
+import { idOfEntry, readEntry, Refusal } from './read-entry.ts';
+import { piecesOf, predecessorKey, type ReadPush, type ReadRun } from './read-push.ts';
 import { RETIRED } from './retired.ts';
 import { routeArrival, type RuleProblem, type RuleWorld } from './route-arrival.ts';
 import { fenceUnlessInForce } from './session-check.ts';
+import { streamsGoneBack } from './streams-gone-back.ts';
 import { ToldFates } from './told-fates.ts';
 
 /**
@@ -115,18 +110,12 @@ export function decideAccept(
   const wentBack = streamsGoneBack(snapshot, push, context.subject);
   if (wentBack.length > 0) return refuseOlderStore(snapshot, context, push, wentBack);
   const work = startWork(snapshot, context);
-  for (const run of push.runs) acceptRun(work, run);
+  for (const piece of piecesOf(push.runs)) {
+    const [run] = piece;
+    if (run?.atomic !== undefined) acceptTransaction(work, piece);
+    else if (run !== undefined) acceptRun(work, run);
+  }
   return finishWork(work);
-}
-
-/** Streams of which the device was told more than the store holds. */
-function streamsGoneBack(snapshot: Snapshot, push: ReadPush, subject: string): StreamKey[] {
-  const behind = push.runs.filter(({ stream, streamText, acknowledged }) => {
-    const owner = snapshot.epochs.get(stream.epoch)?.subject ?? subject;
-    if (owner !== subject || snapshot.retired.has(stream.epoch)) return false;
-    return acknowledged > (snapshot.streams.get(streamText)?.accepted ?? 0);
-  });
-  return behind.map(({ stream }) => stream);
 }
 
 /**
@@ -212,6 +201,95 @@ function acceptRun(work: Work, run: ReadRun): void {
   }
   if (start < 0) takeLost(work, lane, run);
   takeEntries(work, lane, run, old);
+}
+
+/**
+ * Takes all runs of a transaction or none, and lets nobody see a part: one that is refused for good takes its numbers in every
+ * stream, one that has to wait holds all its streams back.
+ */
+function acceptTransaction(work: Work, runs: readonly ReadRun[]): void {
+  const parts = runs.map((run) => ({ run, lane: laneOf(work, run) }));
+  const isOld = parts.some(({ run, lane }) => run.attempt < lane.attempt);
+  for (const { run, lane } of parts) lane.attempt = Math.max(lane.attempt, run.attempt);
+  const isBarred = parts.some(
+    ({ run, lane }) =>
+      lane.stall !== undefined || run.first > lane.accepted + 1 || !isPredecessorIn(work, run),
+  );
+  if (isOld || isBarred) {
+    for (const { run } of parts) work.counts.passedOver += run.entries.length;
+    const held = parts.find(({ lane }) => lane.stall !== undefined && isHeldByQueue(lane.stall.code))?.lane
+      .stall;
+    if (held !== undefined) for (const { lane } of parts) lane.stall ??= held;
+    return;
+  }
+  const news = parts.map(({ run, lane }) => ({ run, lane, start: lane.accepted + 1 - run.first }));
+  for (const { run, lane, start } of news) {
+    const old = Math.min(start, run.entries.length);
+    const filled = lane.lost.length === 0 ? 0 : fillLost(work, lane, run, old);
+    work.counts.duplicates += old - filled;
+  }
+  const trial = tryOut(work, news);
+  if (trial.isRefused) for (const part of news) refuseEntries(work, part);
+  else if (trial.stall === undefined)
+    for (const { run, lane, start } of news) takeEntries(work, lane, run, start);
+  else
+    for (const { run, lane, start } of news) {
+      lane.stall = trial.stall;
+      work.counts.passedOver += Math.max(0, run.entries.length - start);
+    }
+}
+
+interface NewEntries {
+  readonly run: ReadRun;
+  readonly lane: Lane;
+  /** The index of the first entry that is not yet accepted. */
+  readonly start: number;
+}
+
+/** What would become of the entries, found out on a copy of all that it changes. */
+function tryOut(work: Work, news: readonly NewEntries[]): { isRefused: boolean; stall: Lane['stall'] } {
+  const queues = new Map(work.queues);
+  const trial: Work = {
+    ...work,
+    epochs: new Map(work.epochs),
+    queues,
+    changes: [],
+    counts: { ...work.counts, refused: 0 },
+    arrivals: new Set(),
+    room: work.room.fork(),
+    rules: { ...work.rules, queues, problems: [] },
+  };
+  let stall: Lane['stall'];
+  let skips = 0;
+  let messages = 0;
+  for (const { run, lane, start } of news) {
+    const copy: Lane = {
+      ...lane,
+      told: new ToldFates(undefined, Number.POSITIVE_INFINITY),
+      stall: undefined,
+    };
+    takeEntries(trial, copy, run, start);
+    stall ??= copy.stall;
+    for (let index = start; index < run.entries.length; index++) {
+      if (run.skips.has(index)) skips++;
+      else messages++;
+    }
+  }
+  // What one of them has become, such as unreadable, all become.
+  return { isRefused: trial.counts.refused > 0 || (skips > 0 && messages > 0), stall };
+}
+
+function refuseEntries(work: Work, { run, lane, start }: NewEntries): void {
+  if (start < run.entries.length) useEpoch(work, run.stream.epoch);
+  for (let index = start; index < run.entries.length; index++) {
+    const number = run.first + index;
+    const skip = run.skips.get(index);
+    if (skip !== undefined) takeFate(work, lane, 'skip', { number, id: skip.id, code: skip.code });
+    else {
+      const id = idOfEntry(run.entries[index] ?? NO_BYTES);
+      takeFate(work, lane, 'refuse', { number, id, code: 'transaction-refused' });
+    }
+  }
 }
 
 /** Whether the numbers between the mark and the run are known to be gone for good. */
@@ -381,49 +459,6 @@ function queueFor(work: Work, name: string): QueueRow | Refusal {
   return row;
 }
 
-function readEntry(
-  entry: Uint8Array,
-  queue: QueueRow,
-  times: Pick<NewMessage, 'sentAt' | 'arrivedAt'> & { readonly run: ReadRun },
-  known: NewMessage | undefined,
-): (MessageParts & { readonly terms?: DeliveryTerms }) | Refusal {
-  try {
-    const parts = splitMessage(entry);
-    // Messages of one run mostly carry the same properties, and reading them costs more than all else here.
-    const isKnown = known !== undefined && isSameBytes(parts.properties, known.properties);
-    const terms = isKnown ? (known.terms ?? NO_TERMS) : termsOf(parts.properties, times);
-    if (typeof terms === 'string') return new Refusal(terms);
-    if (parts.body.length > Math.min(queue.maxBodyBytes, LIMITS.bodyBytesMax))
-      return new Refusal('too-large');
-    return terms === NO_TERMS ? parts : { ...parts, terms };
-  } catch (error) {
-    if (error instanceof ProtocolError)
-      return new Refusal(error.code === 'too-large' ? 'too-large' : 'bad-message');
-    throw error;
-  }
-}
-
-function termsOf(
-  properties: Uint8Array,
-  { sentAt, arrivedAt, run }: Pick<NewMessage, 'sentAt' | 'arrivedAt'> & { readonly run: ReadRun },
-): ReturnType<typeof deliveryTerms> {
-  if (properties.length === 0) return NO_TERMS;
-  return deliveryTerms(decodeProperties(properties), sentAt, arrivedAt, run.again === true);
-}
-
-function isSameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
-  return true;
-}
-
-/** The id under which an entry is refused: what stands where its id belongs, with zeros for what is cut off. */
-function idOfEntry(entry: Uint8Array): MessageId {
-  const id = new Uint8Array(ID_BYTES);
-  id.set(entry.subarray(0, ID_BYTES));
-  return uuidFromBytes(id) as MessageId;
-}
-
 function finishWork(work: Work): Decision<AcceptResult> {
   const streams: StreamState[] = [];
   for (const lane of work.lanes.values()) {
@@ -454,20 +489,10 @@ function stateOf(lane: Lane): StreamState {
   };
 }
 
-/** Why nothing of a run, or one entry, becomes a message. */
-class Refusal {
-  readonly code: RefusalCode;
-
-  constructor(code: RefusalCode) {
-    this.code = code;
-  }
-}
-
 /** Names that start so belong to the gateway itself. */
 const SYSTEM_PREFIX = 'sys.';
-const ID_BYTES = 16;
 /** Under a lost number nobody knows which message it was. */
-const NO_ID = uuidFromBytes(new Uint8Array(ID_BYTES)) as MessageId;
+const NO_ID = uuidFromBytes(new Uint8Array(16)) as MessageId;
 const NO_BYTES = new Uint8Array(0);
 /** Another subject's epoch does not change hands: asking again is of little use. */
 const FOREIGN_RETRY_MS = 60_000;

@@ -25,6 +25,13 @@ export class QueueRoom {
     this.#stored = stored;
   }
 
+  /** What is left now, apart: what is taken of it is not taken here. */
+  fork(): QueueRoom {
+    const fork = new QueueRoom(this.#stored);
+    for (const [queue, usage] of this.#taken) fork.#taken.set(queue, usage);
+    return fork;
+  }
+
   /** Takes the room of one message; or says why it has to wait, and how long. */
   take(queue: QueueRow, message: SizedMessage): HeldBack | undefined {
     const held = this.#look(queue, message);
@@ -66,6 +73,11 @@ export class QueueRoom {
     const used = this.#taken.get(name) ?? this.#stored.get(name) ?? NOTHING;
     return { messages: used.messages + 1, bytes: used.bytes + properties.length + body.length };
   }
+}
+
+/** Whether it is a queue that has to wait, and not one stream of a device. */
+export function isHeldByQueue(code: string): boolean {
+  return code === FULL.code || code === PAUSED.code;
 }
 
 function hasQuota({ quotaMessages, quotaBytes }: QueueRow): boolean {

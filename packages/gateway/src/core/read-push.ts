@@ -36,6 +36,8 @@ export interface ReadRun {
   readonly after?: { readonly epoch: EpochId; readonly number: number };
   readonly lost?: Run['lost'];
   readonly again?: true;
+  /** The transaction that it is a part of. */
+  readonly atomic?: number;
   readonly entries: readonly Uint8Array[];
   /** By index: entries of no bytes, for messages that will never come. */
   readonly skips: ReadonlyMap<number, Skip>;
@@ -65,6 +67,7 @@ export function readPush(push: Push): ReadPush {
     }
     runs.push(read);
   }
+  for (const transaction of transactionsOf(runs)) checkTransaction(transaction);
   return {
     session: push.session,
     ...(push.device === undefined ? {} : { device: push.device }),
@@ -72,6 +75,37 @@ export function readPush(push: Push): ReadPush {
     messages,
     bytes,
   };
+}
+
+/** The runs of a push in pieces that are taken whole: a run, or neighbours that are one transaction. */
+export function piecesOf(runs: readonly ReadRun[]): ReadRun[][] {
+  const pieces: ReadRun[][] = [];
+  for (const run of runs) {
+    const piece = pieces.at(-1);
+    if (run.atomic !== undefined && piece?.[0]?.atomic === run.atomic) piece.push(run);
+    else pieces.push([run]);
+  }
+  return pieces;
+}
+
+function transactionsOf(runs: readonly ReadRun[]): ReadRun[][] {
+  if (runs.every(({ atomic }) => atomic === undefined)) return [];
+  const transactions = piecesOf(runs).filter(([first]) => first?.atomic !== undefined);
+  const numbers = new Set(transactions.map(([first]) => first?.atomic));
+  if (numbers.size < transactions.length)
+    throw new ProtocolError('malformed-frame', 'the runs of a transaction do not stand side by side');
+  return transactions;
+}
+
+function checkTransaction(runs: readonly ReadRun[]): void {
+  const count = runs.reduce((messages, { entries }) => messages + entries.length, 0);
+  const streams = new Set(runs.map(({ streamText }) => streamText));
+  if (count <= LIMITS.transactionMessages && streams.size === runs.length && !runs.some(({ lost }) => lost))
+    return;
+  throw new ProtocolError(
+    'malformed-frame',
+    `a transaction of ${count} messages in ${runs.length} runs: at most ${LIMITS.transactionMessages}, one run for each stream, nothing lost`,
+  );
 }
 
 /** How many streams a push is of. */
@@ -147,6 +181,7 @@ function readRun(run: Run): ReadRun {
     ...(run.after === undefined ? {} : { after: run.after }),
     ...(run.lost === undefined ? {} : { lost: run.lost }),
     ...(run.again === undefined ? {} : { again: run.again }),
+    ...(run.atomic === undefined ? {} : { atomic: run.atomic }),
     entries,
     skips: readSkips(run, entries),
   };

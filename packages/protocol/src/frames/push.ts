@@ -38,6 +38,11 @@ export const run = v.object({
    * `timeToReachQueueMs` does not count.
    */
   again: v.optional(v.literal(true)),
+  /**
+   * Runs of one push with the same number here are one transaction: all of it is taken, or none. They stand side by side, one
+   * for each stream.
+   */
+  atomic: v.optional(number),
   /** Length-prefixed messages; an entry of no bytes is a skip and stands in `skips`. */
   messages: v.instance(Uint8Array),
   /** Messages that will never come: index in this run, id, and why. */

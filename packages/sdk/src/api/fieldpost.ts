@@ -1,7 +1,9 @@
 import type { DeviceId } from '@fieldpost/protocol';
 import type { Outbox } from './outbox.ts';
 import type { Queue } from './queue.ts';
+import type { Sent } from './sent.ts';
 import type { Status } from './status.ts';
+import type { Transaction } from './transaction.ts';
 
 /**
  * A connected outbox: what {@link connect} resolves with. Works offline from the first call on; whether a gateway can be
@@ -21,6 +23,18 @@ export interface Fieldpost {
    * @since 0.1.0
    */
   queue<Body = unknown>(name: string): Queue<Body>;
+
+  /**
+   * Sends several messages, to one or more queues, all or none: they are saved together, and no consumer sees one before
+   * all are in their queues. When one is refused, all are, with `transaction-refused`; when one queue is full, all wait;
+   * `cancel()` of one takes all back, and when the time of one runs out, all have expired.
+   *
+   * @param compose adds the messages, before it returns; what it throws is thrown here, and nothing is saved
+   * @returns the messages, saved, in the order in which they were added
+   * @throws FieldpostError as `send` does; `too-large` for more than 256 messages or 4 MiB together
+   * @since 0.1.0
+   */
+  transaction(compose: (transaction: Transaction) => void): Promise<readonly Sent[]>;
 
   /** What waits, and how things stand. @since 0.1.0 */
   readonly status: Status;

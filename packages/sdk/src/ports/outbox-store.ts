@@ -159,6 +159,14 @@ export interface NewSegment {
   readonly suppliedIds?: readonly MessageId[];
   /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
   readonly expiresInMs?: number;
+  /** Which of the segments of a transaction it is, and how many there are; their positions follow each other. */
+  readonly part?: TransactionPart;
+}
+
+export interface TransactionPart {
+  /** From 0. */
+  readonly index: number;
+  readonly parts: number;
 }
 
 export interface SavedSegments {
@@ -182,6 +190,8 @@ export interface SegmentKey {
   readonly savedAt: number;
   /** The shortest time of its messages to reach their queue or to live. Milliseconds; absent when none has any. */
   readonly expiresInMs?: number;
+  /** Which of the segments of a transaction it is, and how many there are; their positions follow each other. */
+  readonly part?: TransactionPart;
 }
 
 export interface StoredSegment extends SegmentKey {

@@ -9,6 +9,7 @@ import type { Fieldpost, LogoutReport } from '../api/fieldpost.ts';
 import type { Queue } from '../api/queue.ts';
 import type { CancelOutcome, Delivery, Sent } from '../api/sent.ts';
 import type { Status } from '../api/status.ts';
+import type { Transaction } from '../api/transaction.ts';
 import { createDevice, type DeviceState } from '../core/device/device-state.ts';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { laneText } from '../core/lane.ts';
@@ -21,7 +22,15 @@ import { DeviceRunner, type RunnerPorts } from './device-runner.ts';
 import { encodeBody } from './encode-body.ts';
 import { Mint, type MintedId } from './mint.ts';
 import { OutboxView, SavedBody } from './outbox-view.ts';
-import { areBytesEqual, conflict, type SaveCaller, type SavedMessage, Saver, unreadable } from './saver.ts';
+import {
+  areBytesEqual,
+  conflict,
+  type MessageToSave,
+  type SaveCaller,
+  type SavedMessage,
+  Saver,
+  unreadable,
+} from './saver.ts';
 import { checkQueueName, expiresInMs, packProperties, PLAIN, readSendOptions } from './send-options.ts';
 import { StatusBoard } from './status-board.ts';
 import { Trimmer } from './trimmer.ts';
@@ -123,6 +132,38 @@ export class FieldpostClient implements Fieldpost {
     };
   }
 
+  async transaction(compose: (transaction: Transaction) => void): Promise<readonly Sent[]> {
+    this.#assertOpen();
+    const messages: MessageToSave[] = [];
+    const saved: Promise<Sent>[] = [];
+    let isOver = false;
+    const returned: unknown = compose({
+      send: ({ name }, body, options = {}) => {
+        if (isOver) throw new FieldpostError('closed', 'the transaction ended when its callback returned');
+        const { priority, suppliedId, properties } = readSendOptions(options);
+        if (suppliedId !== undefined)
+          throw new FieldpostError(
+            'invalid-argument',
+            'send option "id": messages of a transaction have none',
+          );
+        const lane = { queue: checkQueueName(name), priority };
+        // What is wrong with it is thrown to the callback.
+        const message = this.#toSave(lane, body, properties, undefined, ignore, ignore);
+        const sent = new Promise<Sent>((resolve, reject) => {
+          messages.push({ ...message, caller: new Sender(this.#deliveries, this.outbox, resolve, reject) });
+        });
+        saved.push(sent);
+      },
+    });
+    isOver = true;
+    // Nobody waits for a transaction that is not saved.
+    for (const sent of saved) sent.catch(() => undefined);
+    if (returned instanceof Promise)
+      throw new FieldpostError('invalid-argument', 'the callback of transaction() has to return at once');
+    if (messages.length > 0) this.#saver.saveTransaction(messages);
+    return Promise.all(saved);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -146,16 +187,27 @@ export class FieldpostClient implements Fieldpost {
     resolve: (sent: Sent) => void,
     reject: (error: unknown) => void,
   ): void {
+    this.#saver.save(this.#toSave(lane, body, properties, suppliedId, resolve, reject));
+  }
+
+  #toSave(
+    lane: Lane,
+    body: unknown,
+    properties: MessageProperties | undefined,
+    suppliedId: MessageId | undefined,
+    resolve: (sent: Sent) => void,
+    reject: (error: unknown) => void,
+  ): MessageToSave {
     const { content, contentType } =
       body instanceof SavedBody ? body : encodeBody(body, properties?.contentType);
-    this.#saver.save({
+    return {
       lane,
       properties: packProperties(properties, contentType),
       body: content,
       suppliedId,
       expiresInMs: expiresInMs(properties),
       caller: new Sender(this.#deliveries, this.outbox, resolve, reject),
-    });
+    };
   }
 
   async #close(): Promise<void> {
@@ -273,6 +325,10 @@ export class FieldpostClient implements Fieldpost {
       () => undefined,
     );
   }
+}
+
+function ignore(): void {
+  // Somebody else is told.
 }
 
 /** The caller of a `send`. Lean, as is what he gets: one of each is made for every message of a burst. */

@@ -1,7 +1,7 @@
 import { ENTRY_HEADER_BYTES, LIMITS, type MessageId } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import type { Draft } from '../core/save/plan-save.ts';
-import type { Lane } from '../ports/outbox-store.ts';
+import type { Lane, TransactionPart } from '../ports/outbox-store.ts';
 
 /** When a segment is full: large enough to be worth a transaction, small enough to travel whole in one push. */
 const SEGMENT_BYTES = 192 * 1024;
@@ -98,7 +98,7 @@ export class MessagePacker {
     return whole;
   }
 
-  toDraft(): Draft {
+  toDraft(part?: TransactionPart): Draft {
     const { lane, count, packed: messages, savedAt, suppliedId } = this;
     const expiresInMs = this.#expiresInMs;
     return {
@@ -108,6 +108,7 @@ export class MessagePacker {
       savedAt,
       ...(suppliedId === undefined ? {} : { suppliedIds: [suppliedId] }),
       ...(expiresInMs === Number.POSITIVE_INFINITY ? {} : { expiresInMs }),
+      ...(part === undefined ? {} : { part }),
     };
   }
 

@@ -1,9 +1,9 @@
-import { bytesFromUuid, type EpochId, type MessageId, type StreamKey } from '@fieldpost/protocol';
+import { bytesFromUuid, type EpochId, LIMITS, type MessageId, type StreamKey } from '@fieldpost/protocol';
 import { FieldpostError } from '../core/fieldpost-error.ts';
 import { laneText } from '../core/lane.ts';
 import { type Draft, planSave } from '../core/save/plan-save.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Lane, OutboxStore, SavedSegments, SegmentKey } from '../ports/outbox-store.ts';
+import type { Lane, OutboxStore, SavedSegments, SegmentKey, TransactionPart } from '../ports/outbox-store.ts';
 import { type IdToPack, MessagePacker } from './message-packer.ts';
 import type { Mint, MintedId } from './mint.ts';
 
@@ -86,12 +86,26 @@ export class Saver {
 
   /** Calls back when the message is on disk. Throws at once, with nothing taken, when it cannot be packed. */
   save(message: MessageToSave): void {
+    this.#openBatch().add(message, this.#mint, this.#clock);
+    this.#runSoon();
+  }
+
+  /** The same for several that are saved and sent together or not at all. */
+  saveTransaction(messages: readonly MessageToSave[]): void {
+    this.#openBatch().addTransaction(messages, this.#mint, this.#clock);
+    this.#runSoon();
+  }
+
+  #openBatch(): Batch {
     let batch = this.#batches.at(-1);
     if (batch === undefined || batch.isSealed || batch.bytes >= BATCH_BYTES) {
       batch = new Batch();
       this.#batches.push(batch);
     }
-    batch.add(message, this.#mint, this.#clock);
+    return batch;
+  }
+
+  #runSoon(): void {
     // In a microtask, so that all sends of this turn share the first save.
     this.#running ??= Promise.resolve().then(() => this.#run());
   }
@@ -233,6 +247,7 @@ interface OpenMember {
   readonly packer: MessagePacker;
   readonly ids: MintedId[];
   readonly callers: SaveCaller[];
+  part?: TransactionPart;
 }
 
 /** What one save will hold: packed lanes in the order in which they were begun. */
@@ -266,12 +281,43 @@ class Batch {
   }
 
   toMembers(): Member[] {
-    return this.#members.map(({ packer, ids, callers }) => ({
-      draft: packer.toDraft(),
+    return this.#members.map(({ packer, ids, callers, part }) => ({
+      draft: packer.toDraft(part),
       suppliedId: packer.suppliedId,
       ids,
       callers,
     }));
+  }
+
+  /** A segment for each lane, one after the other in the log; nothing is taken when one message cannot be packed. */
+  addTransaction(messages: readonly MessageToSave[], mint: Mint, clock: Clock): void {
+    const parts = new Map<string, OpenMember>();
+    for (const message of messages) {
+      const { lane, properties, body, expiresInMs, caller } = message;
+      const text = laneText(lane);
+      const part = parts.get(text) ?? {
+        packer: new MessagePacker(lane, clock.wallMs(), undefined),
+        ids: [],
+        callers: [],
+      };
+      parts.set(text, part);
+      const id = mint.messageId();
+      part.packer.add(id, properties, body);
+      if (expiresInMs !== undefined) part.packer.expireIn(expiresInMs);
+      part.ids.push(id);
+      part.callers.push(caller);
+    }
+    const bytes = [...parts.values()].reduce((sum, { packer }) => sum + packer.packed.length, 0);
+    checkTransactionSize(messages.length, bytes);
+    let index = 0;
+    for (const [text, part] of parts) {
+      part.part = { index: index++, parts: parts.size };
+      this.#members.push(part);
+      // What follows in this lane comes behind it.
+      this.#open.delete(text);
+    }
+    this.bytes += bytes;
+    this.#lane = undefined;
   }
 
   /** A segment of its own, so that the others are saved when this one turns out to be known. */
@@ -299,6 +345,15 @@ class Batch {
     if (expiresInMs !== undefined) packer.expireIn(expiresInMs);
     this.bytes += packer.length - before;
   }
+}
+
+function checkTransactionSize(messages: number, bytes: number): void {
+  const { transactionMessages, transactionBytes } = LIMITS;
+  if (messages <= transactionMessages && bytes <= transactionBytes) return;
+  throw new FieldpostError(
+    'too-large',
+    `a transaction of ${messages} messages and ${bytes} bytes; it carries at most ${transactionMessages} and ${transactionBytes}, because it travels in one piece`,
+  );
 }
 
 /** Another message was sent under this id before. */

@@ -8,7 +8,8 @@ import type { SegmentKey } from '../../ports/outbox-store.ts';
  *     position (8 bytes, big-endian) ‖ first (8) ‖ count (4) ‖ bytes (4) ‖ savedAt (8, a float64) ‖ priority (1) ‖
  *     epoch (32, hexadecimal) ‖ write (36, a UUID) ‖ queue (the rest)
  *
- * Behind a priority with the bit `EXPIRES` stands when the first of the messages expires (8, a float64).
+ * Behind a priority with the bit `EXPIRES` stands when the first of the messages expires (8, a float64), behind one with
+ * the bit `PART` which part of a transaction it is (2), and of how many (2).
  *
  * Binary, because it is compared byte by byte (so by position), and because an array key of the same parts made an awaited
  * put 5 % slower. The ids stay text: they need no reading of digits.
@@ -16,6 +17,8 @@ import type { SegmentKey } from '../../ports/outbox-store.ts';
 const HEAD_BYTES = 33;
 const EXPIRES = 0x10;
 const EXPIRES_BYTES = 8;
+const PART = 0x20;
+const PART_BYTES = 4;
 const EPOCH_CHARACTERS = 32;
 const UUID_CHARACTERS = 36;
 const TEXT_BYTES_MIN = EPOCH_CHARACTERS + UUID_CHARACTERS + 1;
@@ -30,8 +33,9 @@ export interface WrittenKey extends SegmentKey {
 
 export function encodeSegmentKey(key: SegmentKey, write: string): Uint8Array<ArrayBuffer> {
   const text = key.stream.epoch + write + key.stream.queue;
-  const { expiresInMs } = key;
-  const textStart = HEAD_BYTES + (expiresInMs === undefined ? 0 : EXPIRES_BYTES);
+  const { expiresInMs, part } = key;
+  const flags = (expiresInMs === undefined ? 0 : EXPIRES) | (part === undefined ? 0 : PART);
+  const { partStart, textStart } = layout(flags);
   const bytes = new Uint8Array(textStart + text.length);
   const view = new DataView(bytes.buffer);
   setNumber(view, 0, key.position);
@@ -39,8 +43,12 @@ export function encodeSegmentKey(key: SegmentKey, write: string): Uint8Array<Arr
   view.setUint32(16, key.count);
   view.setUint32(20, key.bytes);
   view.setFloat64(24, key.savedAt);
-  view.setUint8(32, key.stream.priority | (expiresInMs === undefined ? 0 : EXPIRES));
+  view.setUint8(32, key.stream.priority | flags);
   if (expiresInMs !== undefined) view.setFloat64(HEAD_BYTES, expiresInMs);
+  if (part !== undefined) {
+    view.setUint16(partStart, part.index);
+    view.setUint16(partStart + 2, part.parts);
+  }
   // All of it is ASCII, and too short to be worth a call of the browser's encoder.
   for (let index = 0; index < text.length; index++) bytes[textStart + index] = text.charCodeAt(index);
   return bytes;
@@ -52,8 +60,7 @@ export function parseSegmentKey(stored: unknown): WrittenKey | undefined {
   if (stored.byteLength < HEAD_BYTES + TEXT_BYTES_MIN) return undefined;
   const view = new DataView(stored);
   const flags = view.getUint8(32);
-  const expires = (flags & EXPIRES) !== 0;
-  const textStart = HEAD_BYTES + (expires ? EXPIRES_BYTES : 0);
+  const { partStart, textStart } = layout(flags);
   const textBytes = stored.byteLength - textStart;
   if (textBytes < TEXT_BYTES_MIN || textBytes > TEXT_BYTES_MAX) return undefined;
   const text = decoder.decode(new Uint8Array(stored, textStart));
@@ -61,13 +68,16 @@ export function parseSegmentKey(stored: unknown): WrittenKey | undefined {
   const queue = text.slice(EPOCH_CHARACTERS + UUID_CHARACTERS);
   const key: WrittenKey = {
     position: Number(view.getBigUint64(0)),
-    stream: { epoch: epoch as EpochId, queue, priority: flags & ~EXPIRES },
+    stream: { epoch: epoch as EpochId, queue, priority: flags & ~(EXPIRES | PART) },
     write: text.slice(EPOCH_CHARACTERS, EPOCH_CHARACTERS + UUID_CHARACTERS),
     first: Number(view.getBigUint64(8)),
     count: view.getUint32(16),
     bytes: view.getUint32(20),
     savedAt: view.getFloat64(24),
-    ...(expires ? { expiresInMs: view.getFloat64(HEAD_BYTES) } : {}),
+    ...((flags & EXPIRES) === 0 ? {} : { expiresInMs: view.getFloat64(HEAD_BYTES) }),
+    ...((flags & PART) === 0
+      ? {}
+      : { part: { index: view.getUint16(partStart), parts: view.getUint16(partStart + 2) } }),
   };
   const plausible =
     isNumber(key.position) &&
@@ -77,6 +87,7 @@ export function parseSegmentKey(stored: unknown): WrittenKey | undefined {
     key.stream.priority <= LIMITS.priorityMax &&
     Number.isFinite(key.savedAt) &&
     !Number.isNaN(key.expiresInMs) &&
+    (key.part === undefined || key.part.index < key.part.parts) &&
     /^[0-9a-f]{32}$/.test(epoch) &&
     isUuid(key.write) &&
     isQueueName(queue);
@@ -102,6 +113,12 @@ export function keysFrom(key: Uint8Array<ArrayBuffer>): IDBKeyRange {
 export function withoutWrite(key: WrittenKey): SegmentKey {
   const { write: _, ...segment } = key;
   return segment;
+}
+
+/** Where in a key with these flags the parts stand that not every key has. */
+function layout(flags: number): { readonly partStart: number; readonly textStart: number } {
+  const partStart = HEAD_BYTES + ((flags & EXPIRES) === 0 ? 0 : EXPIRES_BYTES);
+  return { partStart, textStart: partStart + ((flags & PART) === 0 ? 0 : PART_BYTES) };
 }
 
 /** Sorts before every key of this position and after every key of the one before. */

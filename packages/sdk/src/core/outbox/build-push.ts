@@ -15,6 +15,7 @@ import type {
   Stream,
 } from './outbox-state.ts';
 import { lostUpTo } from './reopened.ts';
+import { isPart, readyParts } from './transaction-parts.ts';
 
 /** What goes into one push: enough to make a frame worth its headers, little enough to answer often on a slow line. */
 const PUSH_BYTES = 256 * 1024;
@@ -92,16 +93,23 @@ function roomIn(state: OutboxState, draining: Draining): Room {
 }
 
 function lanesInOrder(state: OutboxState, moment: Moment): LaneQueue[] {
-  const undecided = new Set<LaneQueue>();
-  for (const stream of state.streams.values()) if (stream.held !== undefined) undecided.add(stream.lane);
+  const undecided = undecidedLanes(state);
   const ready: LaneQueue[] = [];
   for (const lane of state.lanes.values()) {
-    if (lane.next >= lane.segments.length || undecided.has(lane)) continue;
-    if (lane.heldUntil !== undefined && moment.now < lane.heldUntil) continue;
-    ready.push(lane);
+    if (lane.next < lane.segments.length && !isHeld(lane, undecided, moment)) ready.push(lane);
   }
   const position = (lane: LaneQueue): number => lane.segments[lane.next]?.key.position ?? 0;
   return ready.toSorted((a, b) => b.priority - a.priority || position(a) - position(b));
+}
+
+function undecidedLanes(state: OutboxState): ReadonlySet<LaneQueue> {
+  const undecided = new Set<LaneQueue>();
+  for (const stream of state.streams.values()) if (stream.held !== undefined) undecided.add(stream.lane);
+  return undecided;
+}
+
+function isHeld(lane: LaneQueue, undecided: ReadonlySet<LaneQueue>, { now }: Moment): boolean {
+  return undecided.has(lane) || (lane.heldUntil !== undefined && now < lane.heldUntil);
 }
 
 /** Adds what a lane has: to its end (`empty`), until the push is `full`, or up to a segment that is not loaded. */
@@ -115,6 +123,11 @@ function addLane(builder: Builder, lane: LaneQueue): PendingSegment | 'empty' | 
       lane.next++;
       lane.nextOffset = 0;
       continue;
+    }
+    if (isPart(builder.state, segment)) {
+      const added = addTransaction(builder, segment);
+      if (added === 'added') continue;
+      return added === 'not yet' ? 'empty' : added;
     }
     if (!isOffered(builder.state, segment)) return 'empty';
     if (segment.content === 'absent') return segment;
@@ -137,6 +150,7 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
   const after = predecessorOf(lane, segment, from);
   while (lane.next < lane.segments.length) {
     const current = lane.segments[lane.next];
+    if (current !== segment && current !== undefined && isPart(builder.state, current)) break;
     if (current?.stream !== stream || current.content === 'absent' || current.key.first > next) break;
     if (lostUpTo(current, next) !== undefined || (isAgain && current.key.first > reopenedUpTo)) break;
     if (!isOffered(builder.state, current) || isDue(current, builder.moment.now)) break;
@@ -170,6 +184,63 @@ function addRun(builder: Builder, lane: LaneQueue, segment: PendingSegment, from
   builder.messages += count;
   builder.bytes += bytes + RUN_OVERHEAD_BYTES;
   return true;
+}
+
+/** Adds a transaction in one piece, when all its lanes have come to it. */
+function addTransaction(
+  builder: Builder,
+  segment: PendingSegment,
+): PendingSegment | 'added' | 'not yet' | 'full' {
+  const { state, moment, room, draining } = builder;
+  const undecided = undecidedLanes(state);
+  const parts = readyParts(
+    state,
+    segment,
+    (lane) => isHeld(lane, undecided, moment),
+    (part) => isDue(part, moment.now),
+  );
+  if (!isList(parts)) return parts;
+  const bytes = parts.reduce((sum, { key }) => sum + key.bytes + RUN_OVERHEAD_BYTES, 0);
+  const messages = parts.reduce((sum, { key }) => sum + key.count, 0);
+  // One that is larger than the window goes alone.
+  const isAlone = builder.runs.length === 0 && draining.inFlight.length === 0;
+  const fits = builder.messages + messages <= room.messages && builder.bytes + bytes <= room.bytes;
+  if (!isAlone && !(fits && builder.runs.length + parts.length <= LIMITS.pushRuns)) return 'full';
+  const atomic = builder.runs.length + 1;
+  for (const part of parts) addPart(builder, part, atomic);
+  return 'added';
+}
+
+function isList(parts: ReturnType<typeof readyParts>): parts is readonly PendingSegment[] {
+  return Array.isArray(parts);
+}
+
+function addPart(builder: Builder, segment: PendingSegment, atomic: number): void {
+  const { stream, last, key } = segment;
+  const { lane, acknowledged, attempt } = stream;
+  const from = Math.max(key.first, doneUpTo(builder.state, stream) + 1);
+  const after = predecessorOf(lane, segment, from);
+  const parts: Uint8Array[] = [];
+  const skips: NonNullable<Run['skips']> = [];
+  const { bytes } = takeOneByOne(segment, from, WITHOUT_LIMIT, parts, skips);
+  builder.runs.push({
+    ...stream.key,
+    first: from,
+    acknowledged,
+    attempt,
+    ageMs: ageOf(builder.state, segment, builder.moment.now),
+    ...(after === undefined ? {} : { after }),
+    ...(from <= (stream.reopened?.upTo ?? 0) ? { again: true } : {}),
+    atomic,
+    messages: concatenate(parts, bytes),
+    ...(skips.length === 0 ? {} : { skips }),
+  });
+  builder.sent.push({ stream, last, attempt, acknowledged, atomicFrom: from });
+  builder.messages += last - from + 1;
+  builder.bytes += bytes + RUN_OVERHEAD_BYTES;
+  noteSent(builder.state, segment);
+  lane.next++;
+  lane.nextOffset = 0;
 }
 
 /**
@@ -267,6 +338,16 @@ interface EntryRoom {
   readonly isFirst: boolean;
   readonly indexBase: number;
 }
+
+/** What is in one piece was measured before it was saved. */
+const WITHOUT_LIMIT: EntryRoom = {
+  countMax: Number.POSITIVE_INFINITY,
+  softRoom: Number.POSITIVE_INFINITY,
+  firstRoom: Number.POSITIVE_INFINITY,
+  frameRoom: Number.POSITIVE_INFINITY,
+  isFirst: false,
+  indexBase: 0,
+};
 
 function takeOneByOne(
   segment: PendingSegment,

@@ -1,5 +1,6 @@
 import {
   decodeProperties,
+  ENTRY_HEADER_BYTES,
   type Instant,
   later,
   type MessageProperties,
@@ -8,8 +9,9 @@ import {
 import type { DeadLetter } from '../../ports/outbox-store.ts';
 import type { Moment } from '../moment.ts';
 import { ageOf } from './age.ts';
-import { entryAt, messageIdOf } from './entry-walk.ts';
+import { entryEnd, messageIdOf } from './entry-walk.ts';
 import type { OutboxState, PendingSegment } from './outbox-state.ts';
+import { partsOf } from './parts-of.ts';
 
 /** So many are set aside in one settlement: each with its body. */
 const EXPIRED_AT_ONCE = 256;
@@ -40,7 +42,10 @@ export function isDue({ dueAt }: PendingSegment, now: Instant): boolean {
 /** A segment whose messages may have expired, and that has to be loaded to tell. */
 export function segmentToExpire(state: OutboxState, now: Instant): PendingSegment | undefined {
   if (!state.isLeading || state.expiryAt === undefined || now < state.expiryAt) return undefined;
-  for (const segment of state.timed) if (segment.content === 'absent' && isDue(segment, now)) return segment;
+  for (const segment of state.timed) {
+    const absent = isDue(segment, now) ? partsOf(state, segment).find(isAbsent) : undefined;
+    if (absent !== undefined) return absent;
+  }
   return undefined;
 }
 
@@ -60,50 +65,94 @@ export function expireWhatIsDue(state: OutboxState, moment: Moment): void {
   if (!isLeading || expiryAt === undefined || moment.now < expiryAt) return;
   let next: Instant | undefined;
   for (const segment of state.timed) {
-    const isReady = segment.content !== 'absent' && settling.expired.length < EXPIRED_AT_ONCE;
-    if (isDue(segment, moment.now) && isReady) expireSegment(state, segment, moment);
+    if (isDue(segment, moment.now) && settling.expired.length < EXPIRED_AT_ONCE) {
+      const parts = partsOf(state, segment);
+      if (!parts.some(isAbsent)) expireParts(state, parts, moment);
+    }
     const { dueAt } = segment;
     if (dueAt !== undefined && (next === undefined || dueAt < next)) next = dueAt;
   }
   state.expiryAt = next;
 }
 
-function expireSegment(state: OutboxState, segment: PendingSegment, moment: Moment): void {
+function isAbsent({ content }: PendingSegment): boolean {
+  return content === 'absent';
+}
+
+/** Looks at a segment, or at all of a transaction: of that, all expire together. */
+function expireParts(state: OutboxState, parts: readonly PendingSegment[], moment: Moment): void {
+  const waiting = parts.flatMap((segment) => waitingMessages(state, segment, moment.now));
+  const isWhole = parts.some(({ key }) => key.part !== undefined);
+  const common = isWhole ? waiting.find(({ code }) => code !== undefined)?.code : undefined;
+  const isUnsent = parts.every(({ key }) => key.position > state.offering.sentUpTo);
+  for (const message of waiting) {
+    const code = common ?? message.code;
+    if (code !== undefined) expire(state, message, code, isUnsent, moment);
+  }
+  for (const segment of parts) {
+    const left = waiting.filter(
+      (message) => message.segment === segment && (common ?? message.code) === undefined,
+    );
+    const expiresInMs = Math.min(...left.map((message) => message.expiresInMs));
+    segment.expiresInMs = expiresInMs === Number.POSITIVE_INFINITY ? undefined : expiresInMs;
+    scheduleExpiry(state, segment, moment.now);
+  }
+}
+
+interface WaitingMessage {
+  readonly segment: PendingSegment;
+  readonly number: number;
+  readonly message: Uint8Array;
+  readonly expiresInMs: number;
+  /** Set when its time has run out. */
+  readonly code: string | undefined;
+}
+
+/** The messages of a segment that wait and can expire here: not those that are sent again, or go as skips already. */
+function waitingMessages(state: OutboxState, segment: PendingSegment, now: Instant): WaitingMessage[] {
   const { content, stream, key, last } = segment;
-  const ageMs = ageOf(state, segment, moment.now);
-  const isUnsent = key.position > state.offering.sentUpTo;
-  let expiresInMs = Number.POSITIVE_INFINITY;
-  const first = Math.max(key.first, stream.answered + 1, (stream.reopened?.upTo ?? 0) + 1);
-  for (let number = first; content instanceof Uint8Array && number <= last; number++) {
-    if (stream.refusedHere.has(number)) continue;
-    const message = entryAt(content, number - key.first);
+  if (!(content instanceof Uint8Array)) return [];
+  const ageMs = ageOf(state, segment, now);
+  const messages: WaitingMessage[] = [];
+  let offset = 0;
+  const from = Math.max(stream.answered, stream.reopened?.upTo ?? 0);
+  for (let number = key.first; number <= last; number++) {
+    const end = entryEnd(content, offset) ?? content.length;
+    const message = content.subarray(offset + ENTRY_HEADER_BYTES, end);
+    offset = end;
+    if (number <= from || stream.refusedHere.has(number)) continue;
     const { timeToLiveMs = Number.POSITIVE_INFINITY, timeToReachQueueMs = Number.POSITIVE_INFINITY } =
       propertiesOf(message);
     const code =
       timeToLiveMs <= ageMs ? 'receive-timeout' : timeToReachQueueMs <= ageMs ? 'reach-timeout' : undefined;
-    if (code === undefined) {
-      expiresInMs = Math.min(expiresInMs, timeToLiveMs, timeToReachQueueMs);
-      continue;
-    }
-    stream.refusedHere.set(number, code);
-    if (!isUnsent) continue;
-    const letter: DeadLetter = {
-      id: messageIdOf(message),
-      stream: stream.key,
-      number,
-      state: 'expired',
-      code,
-      message: message.slice(),
-      savedAt: key.savedAt,
-      setAsideAt: moment.wallMs,
-    };
-    state.settling.expired.push({
-      letter,
-      skip: { stream: stream.key, number, code, id: letter.id, isFinal: true },
-    });
+    const expiresInMs = Math.min(timeToLiveMs, timeToReachQueueMs);
+    messages.push({ segment, number, message, expiresInMs, code });
   }
-  segment.expiresInMs = expiresInMs === Number.POSITIVE_INFINITY ? undefined : expiresInMs;
-  scheduleExpiry(state, segment, moment.now);
+  return messages;
+}
+
+function expire(
+  state: OutboxState,
+  { segment, number, message }: WaitingMessage,
+  code: string,
+  isUnsent: boolean,
+  moment: Moment,
+): void {
+  const { stream, key } = segment;
+  stream.refusedHere.set(number, code);
+  if (!isUnsent) return;
+  const id = messageIdOf(message);
+  const letter: DeadLetter = {
+    id,
+    stream: stream.key,
+    number,
+    state: 'expired',
+    code,
+    message: message.slice(),
+    savedAt: key.savedAt,
+    setAsideAt: moment.wallMs,
+  };
+  state.settling.expired.push({ letter, skip: { stream: stream.key, number, code, id, isFinal: true } });
 }
 
 /** What cannot be read does not expire: the gateway will refuse it. */

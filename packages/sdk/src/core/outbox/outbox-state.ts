@@ -209,6 +209,8 @@ export interface SentRun {
   readonly last: number;
   readonly attempt: number;
   readonly acknowledged: number;
+  /** The first number of a run that is a part of a transaction. */
+  readonly atomicFrom?: number;
 }
 
 interface SettlingState {

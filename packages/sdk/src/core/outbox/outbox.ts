@@ -313,6 +313,16 @@ function slowDown(state: OutboxState): void {
 
 /** A request was refused for its size: send half as much at once, down to one message; that one then cannot be sent. */
 function shrink(state: OutboxState, draining: Draining): void {
+  const [only, ...others] = draining.inFlight;
+  if (
+    only !== undefined &&
+    others.length === 0 &&
+    only.runs.every(({ atomicFrom }) => atomicFrom !== undefined)
+  ) {
+    for (const { stream, last, atomicFrom = last } of only.runs)
+      for (let number = atomicFrom; number <= last; number++) stream.refusedHere.set(number, 'too-large');
+    return;
+  }
   if (draining.inFlightMessages > 1) {
     state.windowBytesMax = Math.min(state.windowBytesMax, Math.ceil(draining.inFlightBytes / 2));
     return;

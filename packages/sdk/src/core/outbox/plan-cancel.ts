@@ -39,10 +39,21 @@ export function planCancel({ stream, number }: MessagePlace, sight: CancelSight)
   );
   // In no segment: it will be skipped as unreadable, unless it arrived. The answer says which.
   if (key === undefined) return { outcome: 'asked', segments: [] };
+  const parts = partsOf(key, keys);
+  const isUnsent = parts.every(({ position }) => position > offered);
+  const numbersOf = ({ first, count, part }: SegmentKey): number[] =>
+    part === undefined ? [number] : Array.from({ length: count }, (_, index) => first + index);
   return {
-    outcome: key.position > offered ? 'cancelled' : 'asked',
-    segments: [{ key, numbers: [number] }],
+    outcome: isUnsent ? 'cancelled' : 'asked',
+    segments: parts.map((part) => ({ key: part, numbers: numbersOf(part) })),
   };
+}
+
+/** All segments of the transaction that a segment is a part of. */
+function partsOf(key: SegmentKey, keys: readonly SegmentKey[]): readonly SegmentKey[] {
+  if (key.part === undefined) return [key];
+  const from = key.position - key.part.index;
+  return keys.filter(({ position }) => position >= from && position < from + (key.part?.parts ?? 1));
 }
 
 /** The skips of some numbers of a segment, and what stays of its messages. */

@@ -1,5 +1,5 @@
 import type { EpochId, MessageId } from '@fieldpost/protocol';
-import type { EpochTail, Lane, NewSegment, SaveDecision } from '../../ports/outbox-store.ts';
+import type { EpochTail, Lane, NewSegment, SaveDecision, TransactionPart } from '../../ports/outbox-store.ts';
 import { laneText } from '../lane.ts';
 
 /** Messages of one lane, encoded and packed, that have no numbers yet. */
@@ -12,6 +12,7 @@ export interface Draft {
   readonly savedAt: number;
   readonly suppliedIds?: readonly MessageId[];
   readonly expiresInMs?: number;
+  readonly part?: TransactionPart;
 }
 
 /** By lane text: the last number that this tab has seen committed in its epoch. */
@@ -50,6 +51,7 @@ export function planSave(
       savedAt: draft.savedAt,
       ...(draft.suppliedIds === undefined ? {} : { suppliedIds: draft.suppliedIds }),
       ...(draft.expiresInMs === undefined ? {} : { expiresInMs: draft.expiresInMs }),
+      ...(draft.part === undefined ? {} : { part: draft.part }),
     };
   });
   return { type: 'write', write, segments };

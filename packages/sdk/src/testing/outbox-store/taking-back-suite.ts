@@ -138,6 +138,53 @@ export function takingBackSuite(withBench: WithBench): void {
       expect(await store.find(letter.id)).toMatchObject({ code: 'reach-timeout', message: undefined });
     }));
 
+  test('of a transaction all is taken back, whichever message of it is', () =>
+    withBench(async (bench) => {
+      const store = await bench.open();
+      const drafts = [
+        draftOf([bench.message()]),
+        { ...draftOf([bench.message(), bench.message()]), part: { index: 0, parts: 2 } },
+        { ...draftOf([bench.message()], { queue: 'visits' }), part: { index: 1, parts: 2 }, expiresInMs: 10 },
+        draftOf([bench.message()], { queue: 'visits' }),
+      ];
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), drafts);
+      expect(segments.map(({ part }) => part)).toEqual(
+        drafts.map((draft) => ('part' in draft ? draft.part : undefined)),
+      );
+      expect(await (await bench.open()).listSegments({ after: 0 })).toEqual(segments);
+      const [, first, second] = segments;
+      if (first === undefined || second === undefined) throw new Error('nothing was saved');
+      const result = await store.cancel({ stream: second.stream, number: second.first });
+      expect(
+        result.outcome === 'cancelled' && result.skips.map(({ stream, number }) => [stream.queue, number]),
+      ).toEqual([
+        ['orders', 2],
+        ['orders', 3],
+        ['visits', 1],
+      ]);
+      await store.lease(TAKEN);
+      await store.offer('tab', { upTo: first.position, isRaised: true });
+      expect((await store.readLog()).skips).toHaveLength(3);
+    }));
+
+  test('a transaction of which a part was offered is asked for', () =>
+    withBench(async (bench) => {
+      const store = await bench.open();
+      const parts = ['orders', 'visits'].map((queue, index) => ({
+        ...draftOf([bench.message()], { queue }),
+        part: { index, parts: 2 },
+      }));
+      const { segments } = await saveDrafts(store, bench.epoch(), bench.uuid(), parts);
+      const [first, second] = segments;
+      if (first === undefined || second === undefined) throw new Error('nothing was saved');
+      await store.lease(TAKEN);
+      await store.offer('tab', { upTo: first.position, isRaised: true });
+      expect(await store.cancel({ stream: second.stream, number: 1 })).toMatchObject({
+        outcome: 'asked',
+        skips: [{ isFinal: false }, { isFinal: false }],
+      });
+    }));
+
   test('when its messages expire stands in the key of a segment, and so in no body', () =>
     withBench(async (bench) => {
       const store = await bench.open();
