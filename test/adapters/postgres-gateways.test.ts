@@ -1,13 +1,16 @@
 import { newQueueRow } from '@fieldpost/gateway/testing';
-import type { GatewayStore, NewMessage } from '@fieldpost/gateway/testing/suites';
+import { connectPostgres, type GatewayStore, type NewMessage } from '@fieldpost/gateway/testing/suites';
 import {
   bytesFromUuid,
+  type DeviceId,
   type EpochId,
   type MessageId,
+  type SessionNonce,
   type StreamKey,
   streamKeyText,
 } from '@fieldpost/protocol';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { putBetween } from '../support/postgres/put-between.ts';
 import { createPostgresStoreHarness, type PostgresStoreHarness } from './postgres-store-harness.ts';
 
 /** Several gateways' stores on one database at the same time: what the suite, with one store, cannot show. */
@@ -111,6 +114,31 @@ test('a stream advanced by three gateways at once has each number once, and each
   expect(messages.map(numberOf)).toEqual(Array.from({ length: 60 }, (_, index) => index + 1));
 });
 
+test('hellos of one device at three gateways raise its session one after the other', async () => {
+  const device = '00000000-0000-4000-8000-000000000001' as DeviceId;
+  const hello = (index: number): Promise<number> =>
+    at(index).transact({ device }, ({ device: known }) => {
+      const session = { number: (known?.session.number ?? 0) + 1, nonce: '0011223344556677' as SessionNonce };
+      const row = { ...NEW_DEVICE, device, session };
+      return { changes: [{ type: 'put-device', row }], result: session.number };
+    });
+  const sessions = await Promise.all(Array.from({ length: 30 }, (_, index) => hello(index)));
+  expect(sessions.toSorted((one, other) => one - other)).toEqual(
+    Array.from({ length: 30 }, (_, index) => index + 1),
+  );
+});
+
+const NEW_DEVICE = {
+  subject: 'rep',
+  opening: '',
+  revoked: false,
+  client: 'test',
+  firstSeenAt: NOW,
+  lastSeenAt: NOW,
+  waitingMessages: 0,
+  forks: 0,
+};
+
 test('of three gateways that advance a stream from the same mark without looking, one does', async () => {
   const advance = (index: number): Promise<undefined> =>
     write(
@@ -149,6 +177,40 @@ test('competing consumers at three gateways have no message twice, and leave non
   );
   expect(await at(2).getQueue('orders', NOW)).toMatchObject({ ready: 0, leased: 0, bytes: 0 });
 });
+
+test('a message that was leased between the look and the lock of another gateway is not leased again', async () => {
+  await write(0, { type: 'append', queue: 'orders', messages: [message(1), message(2)] });
+  // The look stands still once it has begun, so that it sees nothing of what is committed meanwhile.
+  const slow = await harness.openWith({
+    connect: async () => {
+      const connection = await connectPostgres(harness.database.url);
+      return putBetween(connection, {
+        run: ({ name, text }, values) => connection.run({ name, text: standStill(text) }, values),
+      });
+    },
+  });
+  const leaseTokens = ['slow-1', 'slow-2'];
+  const looking = slow.receive({ queue: 'orders', max: 2, leaseMs: 30_000, now: NOW, leaseTokens });
+  await expect
+    .poll(() => harness.database.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
+    .toHaveLength(1);
+  const [first] = await receive(1, 1);
+  expect((await looking).map(numberOf)).toEqual([2]);
+  const settlements = [{ type: 'ack' as const, receipt: first?.receipt ?? '' }];
+  expect(await at(2).settle({ queue: 'orders', settlements, now: NOW })).toEqual([
+    { receipt: first?.receipt },
+  ]);
+  await slow.close();
+});
+
+/** The statement that looks for messages, with a pause between its snapshot and its first row. */
+function standStill(text: string): string {
+  if (!text.includes('SKIP LOCKED') || !text.includes('AS deliveries')) return text;
+  return text.replace(
+    'FROM fieldpost.messages',
+    'FROM (SELECT pg_sleep(1) OFFSET 0) AS pause CROSS JOIN fieldpost.messages',
+  );
+}
 
 test('a lease that another gateway took over is lost, whichever gateway is asked', async () => {
   await write(0, { type: 'append', queue: 'orders', messages: [message(1)] });

@@ -1,6 +1,19 @@
-import type { DeviceId, EpochId } from '@fieldpost/protocol';
-import { encodeMessage, messageIdFrom, packEntries } from '@fieldpost/protocol';
-import { createIndexedDbOutboxStore } from '@fieldpost/sdk';
+import {
+  type DeviceId,
+  encodeMessage,
+  type EpochId,
+  type GenerationId,
+  LIMITS,
+  messageIdFrom,
+  packEntries,
+  type Run,
+  type SessionNonce,
+  type StreamKey,
+  unpackEntries,
+  type Welcome,
+} from '@fieldpost/protocol';
+import { connect, createIndexedDbOutboxStore } from '@fieldpost/sdk';
+import { ManualClock, ScriptedTransport } from '@fieldpost/sdk/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { IndexedDbFaults } from '../support/indexeddb-faults.ts';
 import { clearStore, ended, fencesIn, segmentsIn } from '../support/indexeddb-raw.ts';
@@ -122,6 +135,40 @@ test('a further save notices at its next look that the log has gone back beneath
   expect([outcome, tails.at(-1)]).toEqual(['rolled-back', {}]);
 });
 
+test('what is saved before that look, on numbers that are gone, is delivered after a reload, and the gap is skipped', async () => {
+  const store = make({ lookEveryMs: 60_000 });
+  await store.open({ device: DEVICE, marker: undefined });
+  for (let n = 1; n <= 3; n++) await save(store);
+  await clearStore(name, 'segments');
+  expect(await save(store)).toMatchObject({ outcome: 'written', segments: [{ first: 4 }] });
+  await store.close();
+
+  const socket = new ScriptedTransport();
+  const post = await connect({
+    gateway: 'https://gateway.test',
+    token: () => 'token',
+    surroundings: { store: make(), socket, clock: new ManualClock() },
+  });
+  await expect.poll(() => socket.connections.length).toBe(1);
+  socket.latest.open();
+  await expect.poll(() => socket.latest.sent.length).toBe(1);
+  expect(socket.latest.sent).toMatchObject([{ type: 'hello', streams: [{ epoch: EPOCH, acknowledged: 0 }] }]);
+  socket.latest.answer(welcomeOf({ epoch: EPOCH, queue: 'orders', priority: 3 }));
+  await expect
+    .poll(() => runsOf(socket))
+    .toMatchObject([
+      {
+        epoch: EPOCH,
+        first: 1,
+        skips: [0, 1, 2].map((index) => ({ index, code: 'unreadable' })),
+      },
+      { epoch: EPOCH, first: 4 },
+    ]);
+  const entries = runsOf(socket).flatMap(({ messages }) => unpackEntries(messages, LIMITS.runMessages));
+  expect(entries.map(({ length }) => length > 0)).toEqual([false, false, false, true]);
+  await post.close();
+});
+
 test('a further save whose commit is never heard of is found when it is made again', async () => {
   const store = make({ lookEveryMs: 60_000 });
   await store.open({ device: DEVICE, marker: undefined });
@@ -138,6 +185,29 @@ test('a further save whose commit is never heard of is found when it is made aga
   expect((await save(store)).segments).toMatchObject([{ first: 3 }]);
   expect(await store.listSegments({ after: 0 })).toHaveLength(3);
 });
+
+function runsOf({ latest }: ScriptedTransport): Run[] {
+  return latest.sent.flatMap((frame) => (frame.type === 'push' ? frame.runs : []));
+}
+
+/** Of a gateway that has heard nothing of the stream. */
+function welcomeOf(stream: StreamKey): Welcome {
+  return {
+    type: 'welcome',
+    version: 1,
+    session: { number: 1, nonce: '0011223344556677' as SessionNonce },
+    generation: '8d1f6f0e-0000-4000-8000-000000000001' as GenerationId,
+    limits: {
+      frameBytes: LIMITS.frameBytes,
+      bodyBytes: LIMITS.bodyBytesMax,
+      runMessages: LIMITS.runMessages,
+      windowMessages: LIMITS.windowMessages,
+      windowBytes: LIMITS.windowBytes,
+    },
+    streams: [{ ...stream, attempt: 0, accepted: 0, since: 0 }],
+    serverTimeMs: 0,
+  };
+}
 
 function make(options: { readonly lookEveryMs?: number } = {}): Store {
   const store = createIndexedDbOutboxStore({ name, ...options });

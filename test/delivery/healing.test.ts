@@ -6,9 +6,10 @@ import {
   type Run,
   type SessionNonce,
 } from '@fieldpost/protocol';
-import { MemoryDatabase } from '@fieldpost/sdk/testing';
+import { createMemoryOutboxStore, MemoryDatabase } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
 import {
+  answerAll,
   answerPush,
   helloOf,
   idsOf,
@@ -285,6 +286,26 @@ describe('a gateway that went back in time', () => {
     expect(device.socket.connections).toHaveLength(connections);
   });
 
+  test('hears only of the session from a device that was idle for so long that it remembers no message', async () => {
+    const database = new MemoryDatabase();
+    const before = await ScriptedDevice.open({ database });
+    await deliver(before, 3);
+    await before.post.close();
+    const store = createMemoryOutboxStore(database);
+    await store.open({ device: before.post.device, marker: undefined });
+    await store.trim({ savedBefore: Number.MAX_SAFE_INTEGER, keepBytes: 0 });
+    await store.close();
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const connection = await greetAfter(device, []);
+    expect(helloOf(connection)).toMatchObject({
+      streams: [],
+      generation: BEFORE,
+      lastSession: { number: 1 },
+    });
+    expect(connection.isClosedByDevice).toBe(false);
+    expect(runsOf(connection)).toEqual([]);
+  });
+
   test('and says so at a push is greeted anew, and nothing is lost or doubled by it', async () => {
     const device = await ScriptedDevice.open();
     const { ids, run } = await deliver(device, 2);
@@ -429,14 +450,4 @@ async function nextGreeting(
     await device.pass(1_000);
   }
   return greetAfter(device, answers, generation);
-}
-
-/** Answers as a gateway that takes everything, until nothing more is pushed. */
-async function answerAll(device: ScriptedDevice, connection: Connection): Promise<void> {
-  for (let answered = 0; ; answered++) {
-    const pushes = connection.sent.filter(({ type }) => type === 'push');
-    if (answered >= pushes.length) return;
-    answerPush(connection);
-    await device.settle();
-  }
 }

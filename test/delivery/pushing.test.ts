@@ -1,6 +1,7 @@
 import { LIMITS, type StreamState } from '@fieldpost/protocol';
-import { MemoryDatabase, type ScriptedConnection } from '@fieldpost/sdk/testing';
+import { ManualClock, MemoryDatabase, type ScriptedConnection, SignalBus } from '@fieldpost/sdk/testing';
 import { describe, expect, test } from 'vitest';
+import { SimLock } from '../simulation/device/sim-lock.ts';
 import {
   answeredPushes,
   answerPush,
@@ -162,6 +163,53 @@ describe('order across starts', () => {
   });
 });
 
+describe('epochs of other starts', () => {
+  test('one that had something left is closed at the welcome after that went', async () => {
+    const database = new MemoryDatabase();
+    const before = await ScriptedDevice.open({ database });
+    await before.post.queue('orders').send(1);
+    await before.post.close();
+    const device = await ScriptedDevice.open({ database, seed: 'later' });
+    const connection = await device.greet();
+    const { epoch } = only(runsOf(connection));
+    answerPush(connection);
+    await device.settle();
+    await device.pass(60_000);
+    expect(closedIn(connection)).toEqual([]);
+    await device.reconnect();
+    expect(closedIn(await device.greet())).toEqual([epoch]);
+  });
+
+  test('one of a tab that goes on is closed again after it was pushed to', async () => {
+    const bus = new SignalBus();
+    const shared = {
+      database: new MemoryDatabase(),
+      clock: new ManualClock(),
+      connect: { surroundings: { leaderLock: new SimLock() } },
+    };
+    const device = await ScriptedDevice.open({ ...shared, signals: bus.join() });
+    const connection = await device.greet();
+    const tab = await ScriptedDevice.open({ ...shared, signals: bus.join(), seed: 'tab' });
+    const sendFromTab = async (leader: ScriptedConnection): Promise<string> => {
+      await tab.post.queue('orders').send(1);
+      await device.settle();
+      const run = runsOf(leader).at(-1);
+      answerPush(leader);
+      await device.settle();
+      return run?.epoch ?? 'nothing was pushed';
+    };
+    const epoch = await sendFromTab(connection);
+    await device.reconnect();
+    const second = await device.greet();
+    expect(closedIn(second)).toEqual([epoch]);
+    expect(await sendFromTab(second)).toBe(epoch);
+    await device.reconnect();
+    expect(closedIn(await device.greet())).toEqual([epoch]);
+    await device.reconnect();
+    expect(closedIn(await device.greet())).toEqual([]);
+  });
+});
+
 describe('what cannot be pushed', () => {
   test('an unreadable segment becomes skips, is reported, and the rest flows', async () => {
     const database = new MemoryDatabase();
@@ -240,4 +288,9 @@ async function deviceWithMegabytes(megabytes: number): Promise<ScriptedDevice> {
 function inFlightBytes(connection: ScriptedConnection): number {
   const waiting = pushesOf(connection).slice(answeredPushes.get(connection) ?? 0);
   return waiting.flatMap(({ runs }) => runs).reduce((bytes, run) => bytes + run.messages.length, 0);
+}
+
+/** Epochs that the device said to be closed on this connection. */
+function closedIn(connection: ScriptedConnection): string[] {
+  return connection.sent.flatMap((frame) => (frame.type === 'close-epochs' ? frame.epochs : []));
 }

@@ -227,6 +227,16 @@ export function answerPush(connection: ScriptedConnection): void {
   connection.answer(ackOf(push));
 }
 
+/** Answers as a gateway that takes everything, until nothing more is pushed. */
+export async function answerAll(device: ScriptedDevice, connection: ScriptedConnection): Promise<void> {
+  for (let answered = 0; ; answered++) {
+    const pushes = connection.sent.filter(({ type }) => type === 'push');
+    if (answered >= pushes.length) return;
+    answerPush(connection);
+    await device.settle();
+  }
+}
+
 export function only(runs: readonly Run[]): Run {
   const [run] = runs;
   if (run === undefined || runs.length > 1) throw new Error(`${runs.length} runs instead of one`);

@@ -1,5 +1,6 @@
 import type { PostgresConnect, PostgresConnection, StorageFault } from '@fieldpost/gateway/testing/suites';
 import { ConnectionLost } from '@fieldpost/gateway/testing/suites';
+import { putBetween } from './put-between.ts';
 
 /** A way to connect of which one operation fails. */
 export interface FaultyConnect {
@@ -39,14 +40,10 @@ export function createFaultyConnect(connect: PostgresConnect, fault: StorageFaul
       await connection.close();
       throw lost();
     };
-    return {
+    return putBetween(connection, {
       run: (statement, values) => perform(() => connection.run(statement, values)),
       execute: (text) => perform(() => connection.execute(text)),
-      takeWarnings: () => connection.takeWarnings(),
-      onNotification: (listener) => connection.onNotification(listener),
-      ended: connection.ended,
-      close: () => connection.close(),
-    };
+    });
   };
 
   return {

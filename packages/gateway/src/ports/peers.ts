@@ -5,7 +5,9 @@ export type News =
   /** Something became visible in the queue. */
   | { readonly type: 'arrival'; readonly queue: string }
   /** A newer session of the device began. */
-  | { readonly type: 'session'; readonly device: DeviceId; readonly session: Session };
+  | { readonly type: 'session'; readonly device: DeviceId; readonly session: Session }
+  /** The device was revoked; its sessions up to this one are over. */
+  | { readonly type: 'revocation'; readonly device: DeviceId; readonly session: Session };
 
 /**
  * The other gateways on the same store. What they tell is a hint that may come late or never; nothing rests on it but how

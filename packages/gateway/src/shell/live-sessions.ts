@@ -6,10 +6,11 @@ export interface LiveSessions {
   supersede(device: DeviceId, session: Session): void;
   /** A connection is live with this session. Returns the way to sign it off. */
   register(device: DeviceId, session: Session, listener: LiveSessionListener): () => void;
-  /** The device was revoked: its live connections hear of it, those also whose hello was decided before. */
-  revoke(device: DeviceId): void;
-  /** The device is revoked no more. */
-  reinstate(device: DeviceId): void;
+  /**
+   * The device was revoked when this was its session: its live connections of sessions up to that hear of it, those also
+   * whose hello was decided before and gets here later. A newer session was begun after the device was reinstated.
+   */
+  revoke(device: DeviceId, session: Session): void;
   /** There may be fates to tell these devices: those that are connected here hear of it. */
   noticeFates(devices: Iterable<DeviceId>): void;
   /** Whether the device has a live connection here. */
@@ -31,8 +32,8 @@ interface LiveSession {
 
 export function createLiveSessions(): LiveSessions {
   const live = new Map<DeviceId, Set<LiveSession>>();
-  /** Since this process began: a welcome that was decided before may still be on its way here. */
-  const revoked = new Set<DeviceId>();
+  /** The session that a device had when it was revoked: its welcome may still be on its way here. */
+  const revoked = new Map<DeviceId, Session>();
   const newest = (device: DeviceId): Session | undefined => {
     let found: Session | undefined;
     for (const { session } of live.get(device) ?? []) {
@@ -47,12 +48,10 @@ export function createLiveSessions(): LiveSessions {
   };
   return {
     supersede,
-    revoke(device) {
-      revoked.add(device);
-      for (const { listener } of live.get(device) ?? []) listener.revoked();
-    },
-    reinstate(device) {
-      revoked.delete(device);
+    revoke(device, session) {
+      revoked.set(device, session);
+      for (const entry of live.get(device) ?? [])
+        if (entry.session.number <= session.number) entry.listener.revoked();
     },
     noticeFates(devices) {
       for (const device of devices)
@@ -66,7 +65,8 @@ export function createLiveSessions(): LiveSessions {
       // Two hellos may have been decided before the first of them got here.
       const latest = newest(device);
       if (latest !== undefined) supersede(device, latest);
-      if (revoked.has(device)) listener.revoked();
+      if (session.number <= (revoked.get(device)?.number ?? 0)) listener.revoked();
+      else revoked.delete(device);
       return () => {
         entries.delete(entry);
         if (entries.size === 0 && live.get(device) === entries) live.delete(device);

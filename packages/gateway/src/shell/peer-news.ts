@@ -17,7 +17,8 @@ export function sharePeerNews(here: Telling, peers: Peers | undefined): Telling 
   peers.listen(
     (news) => {
       if (news.type === 'arrival') here.arrivals.notify(news.queue);
-      else here.liveSessions.supersede(news.device, news.session);
+      else if (news.type === 'session') here.liveSessions.supersede(news.device, news.session);
+      else here.liveSessions.revoke(news.device, news.session);
     },
     () => here.arrivals.notifyAll(),
   );
@@ -34,6 +35,10 @@ export function sharePeerNews(here: Telling, peers: Peers | undefined): Telling 
       supersede(device, session) {
         here.liveSessions.supersede(device, session);
         peers.tell({ type: 'session', device, session });
+      },
+      revoke(device, session) {
+        here.liveSessions.revoke(device, session);
+        peers.tell({ type: 'revocation', device, session });
       },
     },
   };

@@ -7,9 +7,10 @@ export const EXPIRY = 0;
 /** Why a message ends at a certain time: its last lease ran out. */
 export const LAST_LEASE = 1;
 
+/** The first one tells: whether there is any at all would be looked for through the whole table when most are due. */
 const ARE_ANY: Statement = {
   name: 'dues-any',
-  text: 'SELECT EXISTS (SELECT FROM fieldpost.dues WHERE at <= $1) AS are_any',
+  text: 'SELECT coalesce((SELECT at FROM fieldpost.dues ORDER BY at LIMIT 1) <= $1, false) AS are_any',
 };
 const PUT: Statement = {
   name: 'dues-put',

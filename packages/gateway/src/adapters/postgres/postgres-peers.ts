@@ -42,6 +42,7 @@ const payloadSchema = z.object({
       device: z.custom<DeviceId>((value) => typeof value === 'string' && isUuid(value)),
       number: z.number(),
       nonce: z.custom<SessionNonce>((value) => typeof value === 'string'),
+      revoked: z.boolean().optional(),
     }),
   ),
 });
@@ -60,7 +61,7 @@ class LinkedPeers implements PostgresPeers {
   readonly #logger: Logger;
   readonly #connect: Connect;
   readonly #queues = new Set<string>();
-  readonly #sessions = new Map<string, Extract<News, { type: 'session' }>>();
+  readonly #sessions = new Map<string, SessionNews>();
   #connection: Connection | undefined;
   #onNews: (news: News) => void = () => undefined;
   #onSilence: () => void = () => undefined;
@@ -86,7 +87,7 @@ class LinkedPeers implements PostgresPeers {
   tell(news: News): void {
     if (this.#isClosed) return;
     if (news.type === 'arrival') this.#queues.add(news.queue);
-    else this.#sessions.set(news.device, news);
+    else this.#sessions.set(`${news.type} ${news.device}`, news);
     this.#sending ??= setTimeout(() => this.#send(), GATHER_MS).unref();
   }
 
@@ -142,15 +143,15 @@ class LinkedPeers implements PostgresPeers {
     }
   }
 
-  *#payloads(
-    queues: readonly string[],
-    sessions: readonly Extract<News, { type: 'session' }>[],
-  ): Generator<string> {
+  *#payloads(queues: readonly string[], sessions: readonly SessionNews[]): Generator<string> {
     let batch = { from: this.#name, queues: [] as string[], sessions: [] as object[] };
     let characters = 0;
     const all = [
       ...queues.map((queue) => ({ queue, session: undefined })),
-      ...sessions.map(({ device, session }) => ({ queue: undefined, session: { device, ...session } })),
+      ...sessions.map(({ type, device, session }) => ({
+        queue: undefined,
+        session: { device, ...session, ...(type === 'revocation' ? { revoked: true } : {}) },
+      })),
     ];
     for (const { queue, session } of all) {
       if (queue === undefined) batch.sessions.push(session);
@@ -168,10 +169,14 @@ class LinkedPeers implements PostgresPeers {
     const news = readPayload(payload);
     if (news === undefined || news.from === this.#name) return;
     for (const queue of news.queues) this.#onNews({ type: 'arrival', queue });
-    for (const { device, number, nonce } of news.sessions)
-      this.#onNews({ type: 'session', device, session: { number, nonce } });
+    for (const { device, number, nonce, revoked } of news.sessions) {
+      const type = revoked === true ? 'revocation' : 'session';
+      this.#onNews({ type, device, session: { number, nonce } });
+    }
   }
 }
+
+type SessionNews = Extract<News, { readonly session: unknown }>;
 
 /** Undefined for what no gateway of this release says. */
 function readPayload(payload: string): z.infer<typeof payloadSchema> | undefined {

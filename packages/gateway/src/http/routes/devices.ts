@@ -127,7 +127,7 @@ function addRevokeRoute(api: Api, { store, liveSessions, logger }: DeviceRoutePo
     async ({ c, principal, params: { id } }) => {
       requireOperator(principal);
       const row = await setRevoked(store, id, true);
-      liveSessions.revoke(id);
+      liveSessions.revoke(id, row.session);
       logger.warn({ device: id, by: principal.subject }, 'a device was revoked');
       return c.json(deviceJson(row, liveSessions));
     },
@@ -150,7 +150,6 @@ function addReinstateRoute(api: Api, { store, liveSessions, logger }: DeviceRout
     async ({ c, principal, params: { id } }) => {
       requireOperator(principal);
       const row = await setRevoked(store, id, false);
-      liveSessions.reinstate(id);
       logger.warn({ device: id, by: principal.subject }, 'a device was reinstated');
       return c.json(deviceJson(row, liveSessions));
     },

@@ -17,6 +17,7 @@ import { type LeadershipState, LEADERSHIP_OFF } from '../leadership/leadership.t
 import { createOutbox, type OutboxState } from '../outbox/outbox-state.ts';
 import { createSession, type SessionProblem, type SessionState, type Via } from '../session/session-state.ts';
 import type { GivenToken } from '../session/token-renewal.ts';
+import { createNaming, type Naming } from './naming.ts';
 
 /**
  * One tab of a device: leadership decides whether it drains, the session holds the connection, the outbox knows what to
@@ -43,11 +44,12 @@ export interface DeviceState {
   onlineElsewhere: boolean;
   /** What the gateway has forgotten, while it is being taken back in the store; `begun` when the store was told. */
   reopening: { readonly request: Reopening; begun: boolean } | undefined;
+  readonly naming: Naming;
   /** Lost ranges that this tab has looked for in the log, by stream and range. */
   readonly soughtLost: Set<string>;
   /** The device is getting another id. */
   isRenewing: boolean;
-  /** Epochs whose end the gateway was told in this start. */
+  /** Epochs whose end the gateway was told in this start, and that were not pushed to since: that opens them again. */
   readonly closedEpochs: Set<EpochId>;
   /** When the store is read although no signal came. */
   pollAt: Instant | undefined;
@@ -149,6 +151,7 @@ export function createDevice(options: {
     reading: 'no',
     onlineElsewhere: false,
     reopening: undefined,
+    naming: createNaming(),
     soughtLost: new Set(),
     isRenewing: false,
     closedEpochs: new Set(),

@@ -1,5 +1,4 @@
 import {
-  type EpochId,
   type Hello,
   type Instant,
   later,
@@ -20,8 +19,9 @@ import { pendingMessages } from '../outbox/skips.ts';
 import type { SessionEffect, SessionEvent } from '../session/session-state.ts';
 import { sessionDeadline, stepSession } from '../session/session.ts';
 import type { DeviceEffect, DeviceEvent, DeviceState, Signal } from './device-state.ts';
+import { endedEpochs } from './ended-epochs.ts';
 import { hasNewLost, knowsLess } from './forgotten.ts';
-import { streamsToName } from './streams-to-name.ts';
+import { hasMoreToName, nameStreams, noteWelcome } from './naming.ts';
 
 /** How often the store is read although nobody signalled: signals are best effort, and some browsers have none. */
 const POLL_MS = 15_000;
@@ -94,6 +94,7 @@ function react(work: Work, event: DeviceEvent): void {
     case 'settled':
     case 'settleFailed':
       stepOut(work, event);
+      nameTheRest(work);
       return reopenWhenSettled(work);
     case 'offered':
     case 'offerFailed':
@@ -189,6 +190,7 @@ function frameReceived(work: Work, event: Extract<DeviceEvent, { type: 'frameRec
       const { session, generation, streams, serverTimeMs } = frame;
       // In a store that went back anew the same range is another one.
       if (generation !== state.outbox.generation) state.soughtLost.clear();
+      noteWelcome(state.naming, state.outbox, frame);
       const forgotten = streams.filter((answer) => knowsLess(state, answer) || hasNewLost(state, answer));
       if (forgotten.length > 0) return beginReopening(work, { streams: forgotten, session, generation });
       stepOut(work, { type: 'welcomed', limits, session, generation, serverTimeMs, streams });
@@ -232,6 +234,16 @@ function beginReopening(
   stepConnection(work, { type: 'unwanted' });
   stepOut(work, { type: 'answersVoid' });
   reopenWhenSettled(work);
+}
+
+/** Streams for which a hello had no room are named in another one, when what came before is through. */
+function nameTheRest(work: Work): void {
+  const { naming, outbox, session } = work.state;
+  if (!naming.isIncomplete || session.phase.kind !== 'live' || isOccupied(work.state)) return;
+  if (countReopened(outbox) > 0 || outbox.settling.running !== undefined || !hasMoreToName(naming, outbox))
+    return;
+  stepConnection(work, { type: 'unwanted' });
+  readLog(work);
 }
 
 /** A settlement under way was made of older answers: it has to be through before marks go down. */
@@ -383,6 +395,7 @@ function stepOut(work: Work, event: OutboxEvent): void {
         const { phase } = state.session;
         if (phase.kind !== 'live') break;
         const { runs } = effect;
+        for (const { epoch } of runs) state.closedEpochs.delete(epoch);
         // Over HTTP nothing else says whose session it is.
         const device = state.session.via === 'http' ? { device: state.device } : {};
         send(work, [{ type: 'push', session: phase.session, ...device, runs: [...runs] }]);
@@ -428,7 +441,7 @@ function hello(work: Work, lastSession: Session | undefined, takesOver: Session 
     ...(takesOver === undefined ? {} : { takesOver }),
     ...(generation === undefined ? {} : { generation }),
     client: state.client,
-    streams: streamsToName(state.outbox),
+    streams: nameStreams(state.naming, state.outbox),
     waiting: {
       messages: pendingMessages(state.outbox),
       bytes: state.outbox.waitingBytes,
@@ -440,14 +453,7 @@ function hello(work: Work, lastSession: Session | undefined, takesOver: Session 
 /** Tells the gateway of epochs of earlier starts that hold nothing any more. Too early does no harm: a push reopens one. */
 function closeEpochs(work: Work, session: Session): void {
   const { state } = work;
-  const occupied = new Set<EpochId>([state.epoch]);
-  for (const stream of state.outbox.streams.values())
-    if (stream.segments.length > 0) occupied.add(stream.key.epoch);
-  const ended = new Set<EpochId>();
-  for (const { key } of state.outbox.streams.values()) {
-    if (!occupied.has(key.epoch) && !state.closedEpochs.has(key.epoch)) ended.add(key.epoch);
-  }
-  const epochs = [...ended].slice(0, LIMITS.closeEpochs);
+  const epochs = endedEpochs(state);
   if (epochs.length === 0) return;
   for (const epoch of epochs) state.closedEpochs.add(epoch);
   const device = state.session.via === 'http' ? { device: state.device } : {};
