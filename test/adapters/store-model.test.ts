@@ -28,6 +28,16 @@ type Operation =
         readonly ms: number;
       }[];
     }
+  /** Settles the latest receipts and sends, all or nothing. */
+  | {
+      readonly type: 'transact';
+      readonly picks: readonly {
+        readonly back: number;
+        readonly how: Settlement['type'];
+        readonly ms: number;
+      }[];
+      readonly messages: readonly Sample[];
+    }
   | { readonly type: 'wait'; readonly ms: number }
   | { readonly type: 'reopen' | 'delete' };
 
@@ -70,6 +80,17 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       picks: fc.array(fc.record({ pick: fc.nat(), how, ms }), { minLength: 1, maxLength: 6 }),
     }),
   },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('transact' as const),
+      picks: fc.array(fc.record({ back: fc.integer({ min: 1, max: 6 }), how, ms }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      messages: samples,
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ type: fc.constant('wait' as const), ms }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constantFrom('reopen' as const, 'delete' as const) }) },
 );
@@ -79,8 +100,9 @@ test.each(GATEWAY_STORES)(
   { timeout: 300_000 },
   async ({ createHarness }) => {
     let operations = 0;
+    const transactions = { done: 0, failed: 0 };
     const property = fc.asyncProperty(fc.array(operation, { maxLength: 120, size: 'max' }), async (list) => {
-      const world = await createWorld(await createHarness());
+      const world = await createWorld(await createHarness(), transactions);
       try {
         for (const next of list) {
           await world.perform(next);
@@ -93,6 +115,8 @@ test.each(GATEWAY_STORES)(
     });
     await fc.assert(property, { seed: SEED, numRuns: RUNS, endOnFailure: true });
     expect(operations).toBeGreaterThan(1000);
+    expect(transactions.done).toBeGreaterThan(20);
+    expect(transactions.failed).toBeGreaterThan(20);
   },
 );
 
@@ -103,7 +127,10 @@ interface World {
   dispose(): Promise<void>;
 }
 
-async function createWorld(harness: GatewayStoreHarness): Promise<World> {
+async function createWorld(
+  harness: GatewayStoreHarness,
+  transactions: { done: number; failed: number },
+): Promise<World> {
   const model = new QueueModel(QUEUE);
   const receipts: string[] = [];
   let store: GatewayStore = await harness.open();
@@ -121,6 +148,31 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
       visible.map((message) => message.deliveryCount),
     );
     receipts.push(...leased.map((message) => message.receipt));
+  };
+
+  const transact = async ({
+    picks,
+    messages: wanted,
+  }: Extract<Operation, { type: 'transact' }>): Promise<void> => {
+    const messages = wanted.map((sample) => newMessage(++made, sample, now));
+    const settlements = picks.map(({ back, how: type, ms: time }) =>
+      settlement(type, receipts.at(-back) ?? 'none', time),
+    );
+    const transacting = store.transact({}, () => ({
+      changes: [
+        { type: 'append', queue: 'orders', messages },
+        { type: 'settle', requests: [{ queue: 'orders', settlements, now }] },
+      ],
+      result: undefined,
+    }));
+    if (!model.canSettleAll(settlements, now)) {
+      transactions.failed += 1;
+      return expect(transacting).rejects.toMatchObject({ code: 'lease-lost' });
+    }
+    await transacting;
+    transactions.done += 1;
+    model.append(messages);
+    model.settle(settlements, now);
   };
 
   const perform = async (next: Operation): Promise<void> => {
@@ -149,6 +201,8 @@ async function createWorld(harness: GatewayStoreHarness): Promise<World> {
         const results = await store.settle({ queue: 'orders', settlements, now });
         return expect(results).toEqual(model.settle(settlements, now));
       }
+      case 'transact':
+        return transact(next);
       case 'wait':
         now += next.ms;
         model.endDue(now);

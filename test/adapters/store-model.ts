@@ -89,6 +89,14 @@ export class QueueModel {
     return results;
   }
 
+  /** Whether all of these can be settled in one transaction: each a live lease, and named once. */
+  canSettleAll(settlements: readonly Settlement[], now: number): boolean {
+    const receipts = settlements.map(({ receipt }) => receipt);
+    const isLive = (receipt: string): boolean =>
+      this.#messages.some((message) => message.receipt === receipt && message.leasedUntil > now);
+    return new Set(receipts).size === receipts.length && receipts.every(isLive);
+  }
+
   deadLetters(): readonly { body: Uint8Array; code: string; deliveries: number }[] {
     return this.#deadLetters;
   }

@@ -111,6 +111,7 @@ export class MemoryStore implements GatewayStore {
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
     return this.#call(() => {
       this.#beforeWrite();
+      this.#noticeTime(request.now);
       this.#endDue(request.now);
       const queue = queueOrEmpty(this.#disk, request.queue);
       return queue === undefined || queue.row.receivingPaused ? [] : lease(queue, request);
@@ -120,6 +121,7 @@ export class MemoryStore implements GatewayStore {
   settle(request: SettleRequest): Promise<readonly SettleResult[]> {
     return this.#call(() => {
       this.#beforeWrite();
+      this.#noticeTime(request.now);
       this.#endDue(request.now);
       return settleLeases(this.#disk, request);
     });
@@ -274,6 +276,11 @@ export class MemoryStore implements GatewayStore {
     const devices = new Set(this.#disk.noticed);
     this.#disk.noticed.clear();
     for (const listener of this.#listeners) listener(devices);
+  }
+
+  /** The latest time that this store was given: a turn of the sweep with an earlier one sees that the clock was set back. */
+  #noticeTime(now: number): void {
+    if (this.#sweptAt !== undefined) this.#sweptAt = Math.max(this.#sweptAt, now);
   }
 
   #endDue(now: number): void {

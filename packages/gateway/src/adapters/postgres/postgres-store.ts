@@ -155,6 +155,7 @@ class PostgresStore implements GatewayStore {
   }
 
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
+    this.#noticeTime(request.now);
     return this.#work(async (work) => {
       await endDue(work, request.now);
       return receive(work, request);
@@ -162,10 +163,16 @@ class PostgresStore implements GatewayStore {
   }
 
   settle(request: SettleRequest): Promise<readonly SettleResult[]> {
+    this.#noticeTime(request.now);
     return this.#work(async (work) => {
       await endDue(work, request.now);
       return settle(work, request);
     });
+  }
+
+  /** The latest time that this store was given: a turn of the sweep with an earlier one sees that the clock was set back. */
+  #noticeTime(now: number): void {
+    if (this.#sweptAt !== undefined) this.#sweptAt = Math.max(this.#sweptAt, now);
   }
 
   async sweep(now: number): Promise<SweepResult> {

@@ -230,6 +230,7 @@ class SqliteStore implements GatewayStore {
 
   receive(request: ReceiveRequest): Promise<readonly LeasedMessage[]> {
     return this.#commits.write(() => {
+      this.#noticeTime(request.now);
       this.#endDue(request.now);
       return this.#receive(request);
     });
@@ -237,6 +238,7 @@ class SqliteStore implements GatewayStore {
 
   settle(request: SettleRequest): Promise<readonly SettleResult[]> {
     return this.#commits.write(() => {
+      this.#noticeTime(request.now);
       this.#endDue(request.now);
       return this.#settle(request);
     });
@@ -342,6 +344,11 @@ class SqliteStore implements GatewayStore {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  /** The latest time that this store was given: a turn of the sweep with an earlier one sees that the clock was set back. */
+  #noticeTime(now: number): void {
+    if (this.#sweptAt !== undefined) this.#sweptAt = Math.max(this.#sweptAt, now);
   }
 
   /** Within a call that writes: ends what has run out by now, so that the call does not see it. */
