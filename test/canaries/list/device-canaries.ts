@@ -120,9 +120,9 @@ export const DEVICE_CANARIES: readonly Canary[] = [
     bug: 'a device with nothing to send does not offer its journal after the store went back',
     edits: [
       {
-        module: 'packages/sdk/src/core/device/streams-to-name.ts',
-        find: '    ...all.filter((stream) => !waits(stream) && isKnown(stream)),\n',
-        replace: '',
+        module: 'packages/sdk/src/core/device/naming.ts',
+        find: '  const settled = all.filter((stream) => !waits(stream) && isKnown(stream));',
+        replace: '  const settled: Stream[] = [];',
       },
     ],
     checks: [
