@@ -157,6 +157,21 @@ describe('a clock that was set', () => {
     expect(await after.post.outbox.get(sent.id)).toMatchObject({ state: 'expired' });
   });
 
+  test('what was saved while it stood in 1970 is sent when it is right again', async () => {
+    const database = new MemoryDatabase();
+    const before = await ScriptedDevice.open({ database });
+    await before.greet([], {}, { serverTimeMs: before.clock.wallMs() });
+    before.socket.latest.end();
+    before.clock.jumpWall(-50 * 365 * 24 * HOUR_MS);
+    const sent = await before.post.queue('orders').send(1, { timeToReachQueueMs: HOUR_MS });
+    await before.post.close();
+    before.clock.jumpWall(50 * 365 * 24 * HOUR_MS);
+    const after = await ScriptedDevice.open({ database, clock: before.clock, seed: 'later' });
+    const connection = await after.greet([], {}, { serverTimeMs: after.clock.wallMs() });
+    expect(idsOf(only(runsOf(connection)))).toEqual([sent.id]);
+    expect(await after.post.outbox.get(sent.id)).toMatchObject({ state: 'pending' });
+  });
+
   test('what grew old between two starts expires when the gateway bears the clock out, before anything is sent', async () => {
     const database = new MemoryDatabase();
     const before = await ScriptedDevice.open({ database });

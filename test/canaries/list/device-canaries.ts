@@ -116,6 +116,30 @@ export const DEVICE_CANARIES: readonly Canary[] = [
     ],
   },
   {
+    name: 'cancelled-after-delivery',
+    bug: 'a message that may have been delivered is told as cancelled',
+    edits: [
+      {
+        module: `${OUTBOX}/plan-cancel.ts`,
+        find: 'const isUnsent = parts.every(({ position }) => position > offered);',
+        replace: 'const isUnsent = parts.every(({ position }) => position > 0 * offered);',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: 'test/delivery/taking-back.test.ts' }],
+  },
+  {
+    name: 'clock-jump-expires-the-outbox',
+    bug: 'a clock that jumps makes a device expire what waits',
+    edits: [
+      {
+        module: `${OUTBOX}/age.ts`,
+        find: '  if (savedAt < before.timeMs || savedAt > after.timeMs) return Math.floor(knownMs);\n',
+        replace: '',
+      },
+    ],
+    checks: [{ kind: 'suite', when: 'quick', project: 'unit', file: 'test/delivery/expiry.test.ts' }],
+  },
+  {
     name: 'idle-journal-not-offered',
     bug: 'a device with nothing to send does not offer its journal after the store went back',
     edits: [

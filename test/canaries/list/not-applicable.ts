@@ -17,14 +17,4 @@ export const NOT_APPLICABLE: readonly NotApplicable[] = [
     bug: 'a statement forgets to ask whose rows they are',
     reason: 'there are no tenants yet: one store holds the queues of one',
   },
-  {
-    name: 'cancelled-after-delivery',
-    bug: 'a message that was delivered is told as cancelled',
-    reason: 'messages cannot be cancelled yet',
-  },
-  {
-    name: 'clock-jump-expires-the-outbox',
-    bug: 'a clock that jumps makes a device expire what waits',
-    reason: 'devices do not expire messages yet',
-  },
 ];
