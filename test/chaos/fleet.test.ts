@@ -10,7 +10,7 @@ import { runCycles } from './run-cycles.ts';
 //
 //   FLEET_CYCLES=200 CHAOS_SEED=… vitest run --project chaos test/chaos/fleet.test.ts -t gateway-kill
 
-const CYCLES = Number(process.env['FLEET_CYCLES'] ?? 2);
+const CYCLES = Number(process.env['FLEET_CYCLES'] ?? 1);
 const FAULTS = Object.keys(FLEET_FAULTS) as FleetFaultName[];
 
 describe.concurrent('a fleet under load', { timeout: 120_000 + CYCLES * 60_000 }, () => {

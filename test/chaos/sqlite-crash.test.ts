@@ -9,7 +9,7 @@ import type { WriterOrder, WriterReport } from './sqlite-writer/writer-messages.
 import { StoreLedger } from './store-ledger.ts';
 
 /** More of them: `FIELDPOST_CRASH_CYCLES=1000 vitest run --project chaos test/chaos/sqlite-crash.test.ts`. */
-const CYCLES = Number(process.env['FIELDPOST_CRASH_CYCLES'] ?? 40);
+const CYCLES = Number(process.env['FIELDPOST_CRASH_CYCLES'] ?? 25);
 /** The planted bug has to be found within this many. */
 const CANARY_CYCLES = 40;
 

@@ -27,7 +27,7 @@ const FAULTS: readonly Omit<StorageFault, 'at'>[] = [
 ];
 
 /** On a database server every place takes long: it is visited at so many places apart. */
-const SHARED_STRIDE = 7;
+const SHARED_STRIDE = 21;
 
 /** `steps` is worked on by transactions that send to `invoices`, `orders` by everything else. */
 const QUEUES = ['orders', 'later', 'steps', 'invoices'] as const;
