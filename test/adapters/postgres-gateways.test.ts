@@ -9,6 +9,7 @@ import {
   type StreamKey,
   streamKeyText,
 } from '@fieldpost/protocol';
+import { Client } from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { putBetween } from '../support/postgres/put-between.ts';
 import { createPostgresStoreHarness, type PostgresStoreHarness } from './postgres-store-harness.ts';
@@ -190,11 +191,21 @@ test('a message that was leased between the look and the lock of another gateway
     },
   });
   const leaseTokens = ['slow-1', 'slow-2'];
+  const gate = new Client({ connectionString: harness.database.url });
+  await gate.connect();
+  await gate.query(`SELECT pg_advisory_lock(${GATE})`);
   const looking = slow.receive({ queue: 'orders', max: 2, leaseMs: 30_000, now: NOW, leaseTokens });
-  await expect
-    .poll(() => harness.database.query("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
-    .toHaveLength(1);
-  const [first] = await receive(1, 1);
+  let first: Awaited<ReturnType<typeof receive>>[number] | undefined;
+  try {
+    await expect
+      .poll(() =>
+        harness.database.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"),
+      )
+      .toHaveLength(1);
+    [first] = await receive(1, 1);
+  } finally {
+    await gate.end();
+  }
   expect((await looking).map(numberOf)).toEqual([2]);
   const settlements = [{ type: 'ack' as const, receipt: first?.receipt ?? '' }];
   expect(await at(2).settle({ queue: 'orders', settlements, now: NOW })).toEqual([
@@ -203,12 +214,15 @@ test('a message that was leased between the look and the lock of another gateway
   await slow.close();
 });
 
-/** The statement that looks for messages, with a pause between its snapshot and its first row. */
+/** Held by a test, it keeps a statement between its snapshot and its first row. */
+const GATE = 4711;
+
+/** The statement that looks for messages, with a gate between its snapshot and its first row. */
 function standStill(text: string): string {
   if (!text.includes('SKIP LOCKED') || !text.includes('AS deliveries')) return text;
   return text.replace(
     'FROM fieldpost.messages',
-    'FROM (SELECT pg_sleep(1) OFFSET 0) AS pause CROSS JOIN fieldpost.messages',
+    `FROM (SELECT pg_advisory_xact_lock_shared(${GATE}) OFFSET 0) AS gate CROSS JOIN fieldpost.messages`,
   );
 }
 
